@@ -1,0 +1,1 @@
+"""What is connected to what, with which settings, and how it is started."""

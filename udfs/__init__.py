@@ -1,0 +1,1 @@
+"""What happens to one record, one window or one call: pure functions, no Flink, no AWS."""
