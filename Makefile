@@ -1,0 +1,77 @@
+# Few words; `make help` lists them. The longer steps are scripts in deploy/setup/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv/bin
+RUN := deploy/setup/with_tools.sh
+CODE := flink_job udfs connectors tests samples
+
+.PHONY: help
+help: ## List these words
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/.ready build/pyflink-dependencies.jar build/kinesalite/.ready ## .venv with the locked packages and the command, the jar, kinesalite
+
+.PHONY: demo
+demo: setup ## Run the job on the sample calls and draw the result: build/demo/report.html
+	rm -rf build/demo
+	$(RUN) $(VENV)/call-sentiment local --calls samples --output build/demo --speed max
+	$(VENV)/call-sentiment report build/demo --output build/demo/report.html
+
+.PHONY: test
+test: setup ## Run all tests
+	$(RUN) $(VENV)/pytest
+
+.PHONY: check
+check: setup ## Lint, format, types and the tests without Flink: under 2 minutes
+	$(VENV)/ruff check $(CODE)
+	$(VENV)/ruff format --check $(CODE)
+	$(VENV)/mypy
+	$(RUN) $(VENV)/pytest -q -m "not flink"
+
+.PHONY: test-flink
+test-flink: setup ## Run only the tests that start a real Flink
+	$(RUN) $(VENV)/pytest -m flink
+
+.PHONY: bench
+bench: setup ## Measure the speed against a bare loop: build/bench.json
+	$(RUN) $(VENV)/python -m tests.bench --output build/bench.json
+
+.PHONY: models
+models: setup ## Train the shipped models anew (needs the training data)
+	$(VENV)/call-sentiment train audio
+	$(VENV)/call-sentiment train text
+
+.PHONY: format
+format: setup ## Put the code in order
+	$(VENV)/ruff check --fix $(CODE)
+	$(VENV)/ruff format $(CODE)
+
+.PHONY: lock
+lock: setup ## Write requirements.lock anew from pyproject.toml
+	$(VENV)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove all that was made here: build, .venv, caches
+	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+# Each stamp is written last, so that an interrupted step is taken again.
+
+.venv/.locked: requirements.lock deploy/setup/venv.sh deploy/setup/build-constraints.txt
+	deploy/setup/venv.sh
+	@touch $@
+
+.venv/.ready: pyproject.toml .venv/.locked
+	$(VENV)/uv pip install --quiet --python $(VENV)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+build/pyflink-dependencies.jar: deploy/pom.xml | .venv/.locked
+	deploy/setup/jar.sh
+
+build/kinesalite/.ready: deploy/kinesalite/package-lock.json | .venv/.locked
+	deploy/setup/kinesalite.sh
