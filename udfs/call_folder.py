@@ -25,15 +25,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from udfs import audio_codec
+from udfs.envelope import Limits
 from udfs.records import Encoding, Participant, Role, Utterance
 from udfs.rows import ALL_PARTICIPANTS
 
 CALL_FILE: Final = "call.json"
 TRANSCRIPT_FILE: Final = "transcript.jsonl"
 
-MAX_CALL_MS: Final = 12 * 60 * 60 * 1000
-MIN_RATE_HZ: Final = 8_000
-MAX_RATE_HZ: Final = 48_000
+TELEPHONE_RATE_HZ: Final = 8_000
+"""Sound at this rate travels as µ-law."""
+
+_LIMITS: Final = Limits()
+"""A folder may hold what the door lets in, so that a replay is refused nothing."""
 
 
 class CallFolderError(Exception):
@@ -92,8 +95,9 @@ class CodedAudio:
     payload: bytes
 
 
-_Id = Annotated[str, Field(min_length=1, max_length=256)]
-_CallTimeMs = Annotated[int, Field(ge=0, le=MAX_CALL_MS)]
+_Id = Annotated[str, Field(min_length=1, max_length=_LIMITS.id_characters, pattern=r"^[^\x00]*$")]
+_Tag = Annotated[str, Field(min_length=1, max_length=35)]  # RFC 5646, section 4.4.1
+_CallTimeMs = Annotated[int, Field(ge=0, le=_LIMITS.offset_ms)]
 
 
 class _Line(BaseModel):
@@ -114,9 +118,9 @@ class _ParticipantEntry(_Line):
 class _CallFile(_Line):
     call_id: _Id
     started_at_ms: int = Field(ge=0)
-    language: Annotated[str, Field(min_length=1, max_length=256)]
-    jurisdiction: Annotated[str, Field(min_length=1, max_length=256)]
-    participants: list[_ParticipantEntry] = Field(min_length=1)
+    language: _Tag
+    jurisdiction: _Tag
+    participants: list[_ParticipantEntry] = Field(min_length=1, max_length=_LIMITS.participants)
 
 
 class _UtteranceLine(_Line):
@@ -126,8 +130,8 @@ class _UtteranceLine(_Line):
     utterance_id: _Id
     start_ms: _CallTimeMs
     end_ms: _CallTimeMs
-    text: str = Field(max_length=10_000)
-    language: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    text: str = Field(max_length=_LIMITS.text_characters)
+    language: _Tag | None = None
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     is_partial: bool = False
 
@@ -213,7 +217,7 @@ def read_audio(audio: AudioFile) -> tuple[NDArray[np.int16], int]:
         msg = f"{audio.path}: damaged; replace it by a WAV or FLAC file that plays"
         raise CallFolderError(msg) from err
     samples = np.concatenate(blocks)
-    travel_rate_hz = min(max(rate_hz, MIN_RATE_HZ), MAX_RATE_HZ)
+    travel_rate_hz = min(max(rate_hz, _LIMITS.min_sample_rate_hz), _LIMITS.max_sample_rate_hz)
     if travel_rate_hz == rate_hz:
         return samples, rate_hz
     floats = audio_codec.decode(audio_codec.encode(samples, "pcm_s16le"), "pcm_s16le")
@@ -228,7 +232,7 @@ def read_coded_audio(audio: AudioFile) -> CodedAudio:
         CallFolderError: the file breaks off or is damaged.
     """
     samples, rate_hz = read_audio(audio)
-    encoding: Encoding = "mulaw" if rate_hz == MIN_RATE_HZ else "pcm_s16le"
+    encoding: Encoding = "mulaw" if rate_hz == TELEPHONE_RATE_HZ else "pcm_s16le"
     return CodedAudio(encoding, rate_hz, audio_codec.encode(samples, encoding))
 
 
@@ -258,7 +262,7 @@ def _audio_file(folder: Path, entry: _ParticipantEntry, name: str) -> AudioFile:
         msg = f"{path}: holds no sound; leave out its participant's audio or replace the file"
         raise CallFolderError(msg)
     end_ms = entry.offset_ms + audio_codec.ms_at_samples(header.frames, header.samplerate)
-    if end_ms > MAX_CALL_MS:
+    if end_ms > _LIMITS.offset_ms:
         msg = f"{path}: ends more than 12 h after the call's start; cut it, or mend offset_ms"
         raise CallFolderError(msg)
     return AudioFile(path, entry.channel, entry.offset_ms, end_ms)
@@ -281,6 +285,10 @@ def _read_transcript(path: Path, folder: CallFolder) -> Iterator[Utterance]:
             (entry.call_id not in (None, folder.call_id), "call_id is another call's"),
             (entry.participant_id not in joined_ms, f"participant_id is not in {CALL_FILE}"),
             (entry.end_ms < entry.start_ms, "end_ms is before start_ms"),
+            (
+                entry.end_ms - entry.start_ms > _LIMITS.utterance_ms,
+                f"lasts more than {_LIMITS.utterance_ms} ms; split it",
+            ),
             (
                 entry.start_ms < joined_ms.get(entry.participant_id, 0),
                 "start_ms is before its participant's joined_ms",

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udfs import audio_codec
@@ -17,6 +17,7 @@ encodings = st.sampled_from(ENCODINGS)
 rates_hz = st.integers(8_000, 48_000)
 
 
+@settings(deadline=None)
 @given(encodings, st.binary(max_size=64), st.binary(max_size=64))
 def test_chunks_may_be_joined_before_or_after_decoding(encoding, first, second):
     first, second = first[: len(first) // 2 * 2], second[: len(second) // 2 * 2]
@@ -93,6 +94,7 @@ def test_samples_reach_into_the_millisecond_they_were_cut_at(offset_ms, rate_hz)
     assert audio_codec.samples_at_ms(offset_ms + 5_000, rate_hz) == sample + 5 * rate_hz
 
 
+@settings(deadline=None)
 @given(st.sampled_from([8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 47_999, 48_000]))
 def test_five_seconds_at_any_rate_are_80_000_samples_each_time_the_same(rate_hz):
     tone = np.sin(2 * np.pi * 440 * np.arange(5 * rate_hz) / rate_hz).astype(np.float32)
@@ -103,6 +105,7 @@ def test_five_seconds_at_any_rate_are_80_000_samples_each_time_the_same(rate_hz)
     np.testing.assert_allclose(resampled[1_000:-1_000], expected[1_000:-1_000], atol=1e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), rates_hz)
 def test_any_length_keeps_its_duration(length, rate_hz):
     resampled = audio_codec.resample_to_16khz(np.zeros(length, np.float32), rate_hz)
