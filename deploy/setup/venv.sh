@@ -40,6 +40,6 @@ mirror=${PIP_INDEX_URL:-$(.venv/bin/python -m pip config get global.index-url 2>
 if [ -n "$mirror" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$mirror}"; fi
 export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-300}" # seconds: some packages have hundreds of MB
 
-say "installing the locked packages into .venv (5 GB on disk; minutes the first time)"
+say "installing the locked packages into .venv (7 GB on disk; minutes the first time)"
 .venv/bin/uv pip sync --python .venv/bin/python --require-hashes \
   --build-constraints deploy/setup/build-constraints.txt requirements.lock
