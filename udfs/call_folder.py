@@ -14,33 +14,45 @@ refused as ``CallFolderError``, which names file, line and remedy and never quot
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Final
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from udfs import audio_codec
-from udfs.envelope import Limits
-from udfs.records import Encoding, Participant, Role, Utterance
+from udfs.call_folder_schema import (
+    LIMITS,
+    CallFile,
+    CallFolderError,
+    ParticipantEntry,
+    UtteranceLine,
+    parse,
+)
+from udfs.records import Encoding, Participant, Utterance
 from udfs.rows import ALL_PARTICIPANTS
+
+__all__ = [
+    "AudioFile",
+    "CallFolder",
+    "CallFolderError",
+    "CodedAudio",
+    "RecordedParticipant",
+    "list_call_folders",
+    "read_audio",
+    "read_call_folder",
+    "read_call_folders",
+    "read_coded_audio",
+]
 
 CALL_FILE: Final = "call.json"
 TRANSCRIPT_FILE: Final = "transcript.jsonl"
 
 TELEPHONE_RATE_HZ: Final = 8_000
 """Sound at this rate travels as µ-law."""
-
-_LIMITS: Final = Limits()
-"""A folder may hold what the door lets in, so that a replay is refused nothing."""
-
-
-class CallFolderError(Exception):
-    """A call folder cannot be used; the message says where and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,47 +107,6 @@ class CodedAudio:
     payload: bytes
 
 
-_Id = Annotated[str, Field(min_length=1, max_length=_LIMITS.id_characters, pattern=r"^[^\x00]*$")]
-_Tag = Annotated[str, Field(min_length=1, max_length=35)]  # RFC 5646, section 4.4.1
-_CallTimeMs = Annotated[int, Field(ge=0, le=_LIMITS.offset_ms)]
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class _ParticipantEntry(_Line):
-    participant_id: _Id
-    role: Role
-    person_id: _Id | None = None
-    consent: bool | None = None
-    audio: str | None = None
-    channel: int = Field(default=0, ge=0)
-    offset_ms: _CallTimeMs = 0
-    joined_ms: _CallTimeMs | None = None
-
-
-class _CallFile(_Line):
-    call_id: _Id
-    started_at_ms: int = Field(ge=0)
-    language: _Tag
-    jurisdiction: _Tag
-    participants: list[_ParticipantEntry] = Field(min_length=1, max_length=_LIMITS.participants)
-
-
-class _UtteranceLine(_Line):
-    type: Literal["utterance"] = "utterance"
-    call_id: _Id | None = None
-    participant_id: _Id
-    utterance_id: _Id
-    start_ms: _CallTimeMs
-    end_ms: _CallTimeMs
-    text: str = Field(max_length=_LIMITS.text_characters)
-    language: _Tag | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    is_partial: bool = False
-
-
 def list_call_folders(directory: Path) -> tuple[Path, ...]:
     """The folders with a ``call.json``, by name; the directory itself if it has one.
 
@@ -177,7 +148,7 @@ def read_call_folder(path: Path) -> CallFolder:
         CallFolderError: something in it cannot be used.
     """
     call_file = path / CALL_FILE
-    call = _parse(_CallFile, _read(call_file), str(call_file))
+    call = parse(CallFile, _read(call_file), str(call_file))
     ids = [entry.participant_id for entry in call.participants]
     if len(set(ids)) < len(ids) or ALL_PARTICIPANTS in ids:
         msg = f"{call_file}: participant_ids must differ and none be '{ALL_PARTICIPANTS}'"
@@ -213,11 +184,14 @@ def read_audio(audio: AudioFile) -> tuple[NDArray[np.int16], int]:
                 audio_codec.to_int16(block[:, audio.channel])
                 for block in file.blocks(60 * rate_hz, dtype="float32", always_2d=True)
             ]
-    except soundfile.LibsndfileError as err:
+            breaks_off = sum(map(len, blocks)) < file.frames
+    except soundfile.LibsndfileError:
+        breaks_off = True
+    if breaks_off:
         msg = f"{audio.path}: damaged; replace it by a WAV or FLAC file that plays"
-        raise CallFolderError(msg) from err
+        raise CallFolderError(msg)
     samples = np.concatenate(blocks)
-    travel_rate_hz = min(max(rate_hz, _LIMITS.min_sample_rate_hz), _LIMITS.max_sample_rate_hz)
+    travel_rate_hz = min(max(rate_hz, LIMITS.min_sample_rate_hz), LIMITS.max_sample_rate_hz)
     if travel_rate_hz == rate_hz:
         return samples, rate_hz
     floats = audio_codec.decode(audio_codec.encode(samples, "pcm_s16le"), "pcm_s16le")
@@ -236,7 +210,7 @@ def read_coded_audio(audio: AudioFile) -> CodedAudio:
     return CodedAudio(encoding, rate_hz, audio_codec.encode(samples, encoding))
 
 
-def _recorded(folder: Path, entry: _ParticipantEntry) -> RecordedParticipant:
+def _recorded(folder: Path, entry: ParticipantEntry) -> RecordedParticipant:
     audio = _audio_file(folder, entry, entry.audio) if entry.audio is not None else None
     if audio and entry.joined_ms is not None and audio.offset_ms < entry.joined_ms:
         msg = f"{folder / CALL_FILE}: audio begins before its participant's joined_ms; move either"
@@ -245,7 +219,7 @@ def _recorded(folder: Path, entry: _ParticipantEntry) -> RecordedParticipant:
     return RecordedParticipant(participant, audio, entry.joined_ms)
 
 
-def _audio_file(folder: Path, entry: _ParticipantEntry, name: str) -> AudioFile:
+def _audio_file(folder: Path, entry: ParticipantEntry, name: str) -> AudioFile:
     path = folder / name
     if path.name != name or not path.is_file():
         msg = f"{folder / CALL_FILE}: audio must name a file beside it, '{name}' does not"
@@ -262,7 +236,7 @@ def _audio_file(folder: Path, entry: _ParticipantEntry, name: str) -> AudioFile:
         msg = f"{path}: holds no sound; leave out its participant's audio or replace the file"
         raise CallFolderError(msg)
     end_ms = entry.offset_ms + audio_codec.ms_at_samples(header.frames, header.samplerate)
-    if end_ms > _LIMITS.offset_ms:
+    if end_ms > LIMITS.offset_ms:
         msg = f"{path}: ends more than 12 h after the call's start; cut it, or mend offset_ms"
         raise CallFolderError(msg)
     return AudioFile(path, entry.channel, entry.offset_ms, end_ms)
@@ -280,27 +254,13 @@ def _read_transcript(path: Path, folder: CallFolder) -> Iterator[Utterance]:
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        entry = _parse(_UtteranceLine, line, where)
-        for is_wrong, remedy in (
-            (entry.call_id not in (None, folder.call_id), "call_id is another call's"),
-            (entry.participant_id not in joined_ms, f"participant_id is not in {CALL_FILE}"),
-            (entry.end_ms < entry.start_ms, "end_ms is before start_ms"),
-            (
-                entry.end_ms - entry.start_ms > _LIMITS.utterance_ms,
-                f"lasts more than {_LIMITS.utterance_ms} ms; split it",
-            ),
-            (
-                entry.start_ms < joined_ms.get(entry.participant_id, 0),
-                "start_ms is before its participant's joined_ms",
-            ),
-            (
-                not entry.is_partial and entry.utterance_id in final_ids,
-                "utterance_id was used before; give each its own",
-            ),
-        ):
-            if is_wrong:
-                msg = f"{where}: {remedy}"
-                raise CallFolderError(msg)
+        entry = parse(UtteranceLine, line, where)
+        fault = _fault(entry, folder.call_id, joined_ms)
+        if not entry.is_partial and entry.utterance_id in final_ids:
+            fault = fault or "utterance_id was used before; give each its own"
+        if fault:
+            msg = f"{where}: {fault}"
+            raise CallFolderError(msg)
         if not entry.is_partial:
             final_ids.add(entry.utterance_id)
         yield Utterance(
@@ -316,26 +276,24 @@ def _read_transcript(path: Path, folder: CallFolder) -> Iterator[Utterance]:
         )
 
 
+def _fault(entry: UtteranceLine, call_id: str, joined_ms: Mapping[str, int]) -> str | None:
+    """Why an utterance does not fit its call; None if it does."""
+    if entry.call_id not in (None, call_id):
+        return "call_id is another call's"
+    if entry.participant_id not in joined_ms:
+        return f"participant_id is not in {CALL_FILE}"
+    if entry.end_ms < entry.start_ms:
+        return "end_ms is before start_ms"
+    if entry.end_ms - entry.start_ms > LIMITS.utterance_ms:
+        return f"lasts more than {LIMITS.utterance_ms} ms; split it"
+    if entry.start_ms < joined_ms[entry.participant_id]:
+        return "start_ms is before its participant's joined_ms"
+    return None
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as err:
         msg = f"{path}: {err.strerror}; make it readable"
         raise CallFolderError(msg) from err
-
-
-_Model = TypeVar("_Model", bound=_Line)
-
-
-def _parse(model: type[_Model], text: bytes, where: str) -> _Model:
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as err:
-        wrong = err.errors(include_url=False, include_input=False, include_context=False)
-        msg = "; ".join(f"{where}: {_place(error['loc'])}{error['msg']}" for error in wrong)
-    # outside of the except clause: pydantic's own error quotes what was said
-    raise CallFolderError(msg)
-
-
-def _place(location: Sequence[str | int]) -> str:
-    return ".".join(map(str, location)) + ": " if location else ""

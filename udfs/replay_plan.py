@@ -22,7 +22,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from udfs import audio_codec
-from udfs.call_folder import CallFolder, CallFolderError, RecordedParticipant, read_coded_audio
+from udfs.call_folder import CallFolder, RecordedParticipant, read_coded_audio
+from udfs.call_folder_schema import CallFolderError
 from udfs.record_json import CallRecord, record_json
 from udfs.records import AudioChunk, CallEnded, CallStarted, ParticipantJoined, StreamName
 

@@ -15,7 +15,8 @@ from tests.call_folder_builders import (
     write_transfer,
 )
 from udfs import audio_codec, call_folder
-from udfs.call_folder import CallFolderError, read_call_folder, read_call_folders
+from udfs.call_folder import read_call_folder, read_call_folders
+from udfs.call_folder_schema import CallFolderError
 from udfs.records import Participant, Utterance
 
 SPOKEN = "I want my money back"

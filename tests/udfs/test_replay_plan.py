@@ -25,12 +25,12 @@ from udfs import audio_codec
 from udfs.call_folder import (
     AudioFile,
     CallFolder,
-    CallFolderError,
     RecordedParticipant,
     read_call_folder,
     read_call_folders,
     read_coded_audio,
 )
+from udfs.call_folder_schema import CallFolderError
 from udfs.envelope import Door, Limits
 from udfs.records import (
     Arrival,
