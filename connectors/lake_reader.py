@@ -44,12 +44,23 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
-def read_rows(root: Root, table: Table) -> list[Any]:
+def finished_files(root: Root, tables: Iterable[Table]) -> frozenset[str]:
+    """The paths of all finished files of some tables, as ``read_rows`` takes them to skip."""
+    filesystem, base = _open_root(root)
+    return frozenset(
+        info.path
+        for table in tables
+        for info in _finished_files(filesystem, f"{base}/{table.folder}")
+    )
+
+
+def read_rows(root: Root, table: Table, skip: frozenset[str] = frozenset()) -> list[Any]:
     """All rows of a table, every revision, files in the order of their last change.
 
     Args:
         root: the output root; a table's folder that is not there has no rows.
         table: which rows; the list holds instances of ``table.row``.
+        skip: files not to be read, such as those of an earlier run.
 
     Raises:
         LakeError: a finished file is not Parquet, or lacks a column that may not be null.
@@ -57,7 +68,8 @@ def read_rows(root: Root, table: Table) -> list[Any]:
     filesystem, base = _open_root(root)
     rows: list[Any] = []
     for info in _finished_files(filesystem, f"{base}/{table.folder}"):
-        rows.extend(_read_file(filesystem, info.path, table))
+        if info.path not in skip:
+            rows.extend(_read_file(filesystem, info.path, table))
     return rows
 
 

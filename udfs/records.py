@@ -1,5 +1,7 @@
-"""The records that travel between the steps, one frozen dataclass each.
+"""The records that travel between the steps, one frozen struct each.
 
+They are msgspec structs: within a step plain immutable objects, between steps and in state tagged
+MessagePack, in which a field with a default may be added without breaking what was written before.
 Call time is integer milliseconds from the call's start (``offset_ms``, ``start_ms``); epoch time is
 integer milliseconds since 1970 (``started_at_ms``, ``arrival_ms``). Nothing here is validated:
 ``udfs.envelope`` does that once, at the door.
@@ -7,8 +9,9 @@ integer milliseconds since 1970 (``started_at_ms``, ``arrival_ms``). Nothing her
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 Role: TypeAlias = Literal["agent", "customer"]
 Encoding: TypeAlias = Literal["mulaw", "alaw", "pcm_s16le"]
@@ -31,11 +34,13 @@ RejectReason: TypeAlias = Literal[
     "offset_out_of_range",
     "started_at_out_of_range",
     "end_before_start",
+    "utterance_too_long",
     "wrong_stream",
     # intake: the record does not fit its call
     "no_call_started",
     "unknown_participant",
     "conflict",
+    "ended_before_started",
     "late_audio",
     "late",
 ]
@@ -44,8 +49,7 @@ RejectReason: TypeAlias = Literal[
 RejectStep: TypeAlias = Literal["open", "intake"]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """Where and when Kinesis got a record: enough to find it there again."""
 
     stream: StreamName
@@ -54,16 +58,14 @@ class Arrival:
     arrival_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(msgspec.Struct, frozen=True):
     participant_id: str
     role: Role
     person_id: str | None
     consent: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class CallStarted:
+class CallStarted(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     started_at_ms: int
     language: str
@@ -71,14 +73,12 @@ class CallStarted:
     participants: tuple[Participant, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ParticipantJoined:
+class ParticipantJoined(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     participant: Participant
 
 
-@dataclass(frozen=True, slots=True)
-class AudioChunk:
+class AudioChunk(msgspec.Struct, frozen=True, tag=True):
     """A piece of one participant's audio as delivered."""
 
     call_id: str
@@ -90,8 +90,7 @@ class AudioChunk:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Utterance:
+class Utterance(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     participant_id: str
     utterance_id: str
@@ -104,8 +103,7 @@ class Utterance:
     is_partial: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallEnded(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     ended_at_ms: int
     expected_audio_chunks: tuple[tuple[str, int], ...] | None
@@ -113,13 +111,11 @@ class CallEnded:
     expected_utterances: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     """Moves stream time on a quiet night; belongs to no call."""
 
 
-@dataclass(frozen=True, slots=True)
-class RejectNotice:
+class RejectNotice(msgspec.Struct, frozen=True, tag=True):
     """Tells a call's ledger that one of its records was refused at the door."""
 
     call_id: str
@@ -130,3 +126,80 @@ class RejectNotice:
 Record: TypeAlias = (
     CallStarted | ParticipantJoined | AudioChunk | Utterance | CallEnded | Heartbeat | RejectNotice
 )
+
+
+class WindowLedger(msgspec.Struct, frozen=True):
+    """How many distinct chunks a window's audio rests on."""
+
+    chunks_begun: int
+    """Chunks that begin in the window."""
+    chunks_carried: int
+    """Chunks that begin before it and reach into it."""
+
+
+class Announced(msgspec.Struct, frozen=True, tag=True):
+    """The call, or one more of its participants, is known."""
+
+    started_at_ms: int
+    participants: tuple[Participant, ...]
+
+
+class WindowCut(msgspec.Struct, frozen=True, tag=True):
+    """The audio of one window is whole, or waited for long enough; its sound travels beside it."""
+
+    participant_id: str
+    window: int
+    chunks: WindowLedger
+    gap_ms: int
+    whole_at_ms: int
+    """Clock time at which it was cut: the wait for its text begins."""
+
+
+class UtteranceAccepted(msgspec.Struct, frozen=True, tag=True):
+    """A final utterance; its text travels beside it."""
+
+    participant_id: str
+    utterance_id: str
+    start_ms: int
+    end_ms: int
+    num_words: int
+    language: str
+    confidence: float | None
+    accepted_at_ms: int
+
+
+class ParticipantLedger(msgspec.Struct, frozen=True):
+    """What was counted of one participant until the call closed."""
+
+    participant: Participant
+    chunks_expected: int | None
+    chunks_seen: int
+    chunks_duplicate: int
+    chunks_missing: int
+    chunks_rejected: int
+    chunks_withheld: int
+    missing_sequences: str
+    utterances_seen: int
+    utterances_partial_only: int
+    windows_lost: int
+    audio_end_ms: int
+
+
+class CallClosed(msgspec.Struct, frozen=True, tag=True):
+    """Nothing more of this call will be accepted."""
+
+    started_at_ms: int
+    ended_at_ms: int | None
+    participants: tuple[ParticipantLedger, ...]
+    utterances_expected: int | None
+    chunks_expected_of_others: int
+    """Chunks the call's end told us to expect of participants never announced."""
+    chunks_rejected: int
+    """Audio records refused that belong to no announced participant."""
+    distinct_records: int
+    all_expected_came: bool
+    closed_by: Literal["call_ended", "timeout"]
+
+
+Work: TypeAlias = Announced | WindowCut | UtteranceAccepted | CallClosed
+"""What intake hands on to the models and the fusion, in order, call by call."""

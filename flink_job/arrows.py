@@ -1,0 +1,101 @@
+"""What travels between the operators: Flink types, and records as MessagePack.
+
+    opened      (call_id, stream_ms, opened)            a record and its arrival
+    work        (call_id, work, signal, text, language) what models and fusion are to do
+    scored      (call_id, work, audio_score, text_score)
+    segments, calls, ledger, rejects                    rows, see udfs.rows
+"""
+
+from __future__ import annotations
+
+import msgspec
+from pyflink.common import Row, Types
+from pyflink.common.typeinfo import TypeInformation
+from pyflink.datastream import OutputTag
+
+from connectors.lake_tables import row_type, to_flink_row
+from udfs.records import Arrival, Record, Work
+from udfs.rows import CALLS, LEDGER, REJECTS, Reject, partition_date
+from udfs.score_text import TextScore
+from udfs.score_window import WindowScore
+from udfs.windows import WindowSignal
+
+
+class Opened(msgspec.Struct, frozen=True, array_like=True):
+    record: Record
+    arrival: Arrival
+
+
+def _bytes() -> TypeInformation:
+    return Types.PRIMITIVE_ARRAY(Types.BYTE())
+
+
+CALL_ID, STREAM_MS, OPENED = range(3)
+
+
+def opened_type() -> TypeInformation:
+    return Types.ROW_NAMED(
+        ["call_id", "stream_ms", "opened"], [Types.STRING(), Types.LONG(), _bytes()]
+    )
+
+
+def work_type() -> TypeInformation:
+    return Types.ROW_NAMED(
+        ["call_id", "work", "signal", "text", "language"],
+        [Types.STRING(), _bytes(), _bytes(), Types.STRING(), Types.STRING()],
+    )
+
+
+WORK, AUDIO_SCORE, TEXT_SCORE = 1, 2, 3
+"""Positions in a scored row, after the call id."""
+
+
+def rejects_tag() -> OutputTag:
+    return OutputTag("rejects", row_type(REJECTS))
+
+
+def calls_tag() -> OutputTag:
+    return OutputTag("calls", row_type(CALLS))
+
+
+def ledger_tag() -> OutputTag:
+    return OutputTag("ledger", row_type(LEDGER))
+
+
+_REJECT_COLUMNS = tuple(column.name for column in REJECTS.columns)
+
+
+def reject_row(reject: Reject) -> Row:
+    return to_flink_row(reject, _REJECT_COLUMNS, partition_date(reject.arrival))
+
+
+_encoder = msgspec.msgpack.Encoder()
+_opened = msgspec.msgpack.Decoder(Opened)
+_work = msgspec.msgpack.Decoder(Work)
+_signal = msgspec.msgpack.Decoder(WindowSignal)
+_window_score = msgspec.msgpack.Decoder(WindowScore)
+_text_score = msgspec.msgpack.Decoder(TextScore)
+
+
+def encode(value: Opened | Work | WindowSignal | WindowScore | TextScore) -> bytes:
+    return _encoder.encode(value)
+
+
+def decode_opened(data: bytes) -> Opened:
+    return _opened.decode(data)
+
+
+def decode_work(data: bytes) -> Work:
+    return _work.decode(data)
+
+
+def decode_signal(data: bytes) -> WindowSignal:
+    return _signal.decode(data)
+
+
+def decode_window_score(data: bytes) -> WindowScore:
+    return _window_score.decode(data)
+
+
+def decode_text_score(data: bytes) -> TextScore:
+    return _text_score.decode(data)

@@ -1,0 +1,134 @@
+"""Assembly as a keyed Flink function: the state and the timers of ``udfs.assembly``.
+
+Its only timers run on the clock and show rows whose text wait is over. A lost one costs latency:
+the call's next record or its close shows the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
+
+from connectors.lake_tables import to_flink_row
+from flink_job.arrows import (
+    AUDIO_SCORE,
+    TEXT_SCORE,
+    WORK,
+    calls_tag,
+    decode_text_score,
+    decode_window_score,
+    decode_work,
+    ledger_tag,
+)
+from udfs.assembly import Assembly, OpenAssembly, decode_assembly, encode_assembly
+from udfs.fusion import Fuser
+from udfs.records import Announced, CallClosed, UtteranceAccepted, WindowCut
+from udfs.rows import CALLS, LEDGER, SEGMENTS, Ledger, Segment, Summary, Table, partition_date
+from udfs.segments import ScoredAudio, ScoredText, Window
+
+
+class CallAssembly(KeyedProcessFunction):
+    """Scored work of a call in, order kept; segments out, summaries and ledgers beside them."""
+
+    def __init__(self, fuser: Fuser, text_wait_ms: int) -> None:
+        self._fuser = fuser
+        self._text_wait_ms = text_wait_ms
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        data = Types.PRIMITIVE_ARRAY(Types.BYTE())
+        self._assembly = Assembly(self._fuser, self._text_wait_ms)
+        self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
+        self._windows = FlinkWindowStore(
+            runtime_context.get_map_state(MapStateDescriptor("windows", Types.STRING(), data))
+        )
+        self._tags = {Summary: calls_tag(), Ledger: ledger_tag()}
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        now_ms = ctx.timer_service().current_processing_time()
+        call_id = ctx.get_current_key()
+        data = self._call.value()
+        state = OpenAssembly() if data is None else decode_assembly(bytes(data))
+        work = decode_work(bytes(value[WORK]))
+        assembly, windows = self._assembly, self._windows
+        rows: Iterator[Any] = iter(())
+        match work:
+            case Announced():
+                assembly.announce(state, work)
+            case WindowCut():
+                audio = ScoredAudio(work, decode_window_score(bytes(value[AUDIO_SCORE])))
+                rows = assembly.take_audio(call_id, state, windows, audio, now_ms)
+            case UtteranceAccepted():
+                text = ScoredText(work, decode_text_score(bytes(value[TEXT_SCORE])))
+                rows = assembly.take_text(call_id, state, windows, text, now_ms)
+            case CallClosed():
+                rows = assembly.close(call_id, state, windows, work, now_ms)
+        yield from self._emit(rows, state.started_at_ms)
+        if isinstance(work, CallClosed):
+            self._call.clear()
+        else:
+            self._keep(state, ctx, now_ms)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        data = self._call.value()
+        if data is None:
+            return
+        state = decode_assembly(bytes(data))
+        now_ms = max(timestamp, ctx.timer_service().current_processing_time())
+        rows = self._assembly.show_due(ctx.get_current_key(), state, self._windows, now_ms)
+        yield from self._emit(rows, state.started_at_ms)
+        self._keep(state, ctx, now_ms)
+
+    def _keep(self, state: OpenAssembly, ctx: Any, now_ms: int) -> None:
+        self._call.update(encode_assembly(state))
+        if state.due_ms is not None:
+            ctx.timer_service().register_processing_time_timer(max(state.due_ms, now_ms + 1))
+
+    def _emit(self, rows: Iterator[Any], started_at_ms: int) -> Iterator[Any]:
+        dt = partition_date(started_at_ms)
+        for row in rows:
+            flink_row = to_flink_row(row, _COLUMNS[type(row)], dt)
+            yield flink_row if isinstance(row, Segment) else (self._tags[type(row)], flink_row)
+
+
+def _names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
+
+
+_COLUMNS: dict[type[Any], tuple[str, ...]] = {
+    Segment: _names(SEGMENTS),
+    Summary: _names(CALLS),
+    Ledger: _names(LEDGER),
+}
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Window)
+
+
+class FlinkWindowStore:
+    """A call's windows in a Flink map state."""
+
+    def __init__(self, windows: MapState) -> None:
+        self._windows = windows
+
+    def get(self, participant_id: str, index: int) -> Window | None:
+        data = self._windows.get(f"{participant_id}|{index}")
+        return None if data is None else _decoder.decode(bytes(data))
+
+    def put(self, participant_id: str, index: int, window: Window) -> None:
+        self._windows.put(f"{participant_id}|{index}", _encoder.encode(window))
+
+    def all(self) -> Mapping[str, Mapping[int, Window]]:
+        windows: dict[str, dict[int, Window]] = {}
+        # The whole list first: PyFlink's map must not be touched while it is iterated.
+        for key, data in list(self._windows.items()):
+            participant_id, _, index = key.rpartition("|")
+            windows.setdefault(participant_id, {})[int(index)] = _decoder.decode(bytes(data))
+        return windows
+
+    def clear(self) -> None:
+        self._windows.clear()

@@ -1,0 +1,215 @@
+"""Intake as a keyed Flink function: the state and the timers of ``udfs.intake``.
+
+Timers are coarse and never relied on alone (one can be missing from a checkpoint, since PyFlink's
+wait in the task's mailbox while the barrier passes): what data can decide, data decides; each
+record registers its call's next deadline again; a timer that fires reads the state, does what is
+due, and registers the next. So a lost timer costs time, never a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
+
+from flink_job.arrows import OPENED, decode_opened, encode, reject_row, rejects_tag
+from flink_job.settings import CallSettings, TimeSettings
+from udfs.call_state import KeptChunk, OpenCall, Tombstone, decode_state, encode_state
+from udfs.intake import Decision, Intake, Refusal
+from udfs.record_json import record_json
+from udfs.records import RejectNotice, UtteranceAccepted
+from udfs.rows import EpochMs, Reject
+
+DEADLINE_GRID_MS = 1_000
+BEHIND_MS = 1_000
+"""A record this far behind stream time shows that stream time was wrong."""
+
+
+class CallIntake(KeyedProcessFunction):
+    """Opened records of a call in, its work in order out; refused records as rejects."""
+
+    def __init__(self, calls: CallSettings, time_settings: TimeSettings) -> None:
+        self._calls = calls
+        self._time = time_settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        data = Types.PRIMITIVE_ARRAY(Types.BYTE())
+        self._intake = Intake(self._calls.rules())
+        self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
+        self._store = FlinkCallStore(
+            runtime_context.get_map_state(MapStateDescriptor("chunks", Types.STRING(), data)),
+            runtime_context.get_map_state(MapStateDescriptor("digests", Types.STRING(), data)),
+            runtime_context.get_map_state(
+                MapStateDescriptor("utterances", Types.STRING(), Types.LONG())
+            ),
+        )
+        self._rejects = rejects_tag()
+        self._distrust_until_ms = 0
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        opened = decode_opened(bytes(value[OPENED]))
+        now_ms = ctx.timer_service().current_processing_time()
+        stream_ms = ctx.timer_service().current_watermark()
+        self._note_behind(opened.arrival.arrival_ms, stream_ms)
+        data = self._call.value()
+        call = OpenCall() if data is None else decode_state(bytes(data))
+        if isinstance(call, Tombstone):
+            yield from self._after_close(call, opened)
+            self._bury(call, ctx)
+            return
+        decisions = self._intake.take(call, self._store, opened.record, opened.arrival, now_ms)
+        yield from self._carry_out(ctx.get_current_key(), decisions)
+        yield from self._settle(call, ctx, now_ms, stream_ms, opened.arrival.arrival_ms)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        data = self._call.value()
+        if data is None:
+            return
+        call = decode_state(bytes(data))
+        stream_ms = ctx.timer_service().current_watermark()
+        now_ms = ctx.timer_service().current_processing_time()
+        if isinstance(call, Tombstone):
+            self._bury(call, ctx)
+            return
+        decisions = self._intake.stop_waiting_for_gaps(call, self._store, now_ms)
+        yield from self._carry_out(ctx.get_current_key(), decisions)
+        yield from self._settle(call, ctx, now_ms, stream_ms, 0)
+
+    def _settle(
+        self, call: OpenCall, ctx: Any, now_ms: int, stream_ms: int, arrival_ms: int
+    ) -> Iterator[Any]:
+        """Give up what is due, close the call if it is over, keep the state, set the timers."""
+        key = ctx.get_current_key()
+        believed_ms = stream_ms if self._trusts_stream_time() else 0
+        yield from self._carry_out(key, self._intake.give_up(call, believed_ms))
+        if self._intake.is_over(call, believed_ms):
+            yield from self._carry_out(key, self._intake.close(call, self._store, now_ms))
+            closed_at_ms = max(stream_ms, arrival_ms, call.last_arrival_ms)
+            self._bury(Tombstone(closed_at_ms, self._intake.came_complete(call)), ctx)
+        elif call.is_blank:
+            self._call.clear()
+        else:
+            self._call.update(encode_state(call))
+            self._register(call, ctx, now_ms, stream_ms)
+
+    def _register(self, call: OpenCall, ctx: Any, now_ms: int, stream_ms: int) -> None:
+        deadline_ms = self._intake.deadline_ms(call)
+        if deadline_ms is not None:
+            # One that has passed but is not believed yet comes back on the next grid line.
+            at_ms = max(deadline_ms, stream_ms + 1)
+            ctx.timer_service().register_event_time_timer(_on_grid(at_ms))
+        gap_deadline_ms = self._intake.gap_deadline_ms(call)
+        if gap_deadline_ms is not None:
+            ctx.timer_service().register_processing_time_timer(max(gap_deadline_ms, now_ms + 1))
+
+    def _bury(self, tombstone: Tombstone, ctx: Any) -> None:
+        """Keep the tombstone until its day is over."""
+        over_ms = tombstone.closed_at_ms + self._calls.tombstone_ms
+        if ctx.timer_service().current_watermark() >= over_ms:
+            self._call.clear()
+            return
+        self._call.update(encode_state(tombstone))
+        ctx.timer_service().register_event_time_timer(_on_grid(over_ms))
+
+    def _after_close(self, tombstone: Tombstone, opened: Any) -> Iterator[Any]:
+        """What comes to a closed call is a reject, or a duplicate if everything had come."""
+        if tombstone.complete or isinstance(opened.record, RejectNotice):
+            return
+        yield self._rejects, _reject_row(Refusal("late", opened.record, opened.arrival))
+
+    def _note_behind(self, arrival_ms: int, stream_ms: int) -> None:
+        if arrival_ms + BEHIND_MS < stream_ms:
+            self._distrust_until_ms = _monotonic_ms() + self._time.distrust_ms
+
+    def _trusts_stream_time(self) -> bool:
+        return _monotonic_ms() >= self._distrust_until_ms
+
+    def _carry_out(self, call_id: str, decisions: Iterable[Decision]) -> Iterator[Any]:
+        for decision in decisions:
+            if isinstance(decision, Refusal):
+                yield self._rejects, _reject_row(decision)
+                continue
+            work = decision.work
+            signal = None if decision.signal is None else encode(decision.signal)
+            language = work.language if isinstance(work, UtteranceAccepted) else None
+            yield Row(call_id, encode(work), signal, decision.text, language)
+
+
+def _on_grid(at_ms: int) -> int:
+    """The next coarse instant: many records of a call share one timer."""
+    return -(-at_ms // DEADLINE_GRID_MS) * DEADLINE_GRID_MS
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _reject_row(refusal: Refusal) -> Row:
+    """A refused record; where policy has not spoken its content is not stored."""
+    record, arrival = refusal.record, refusal.arrival
+    policy_has_spoken = refusal.reason not in ("no_call_started", "unknown_participant")
+    return reject_row(
+        Reject(
+            step="intake",
+            reason=refusal.reason,
+            call_id=getattr(record, "call_id", None),
+            stream=arrival.stream,
+            shard=arrival.shard,
+            sequence_number=arrival.sequence_number,
+            arrival=EpochMs(arrival.arrival_ms),
+            payload=record_json(record) if policy_has_spoken else None,
+        )
+    )
+
+
+_chunk_encoder = msgspec.msgpack.Encoder()
+_chunk_decoder = msgspec.msgpack.Decoder(KeptChunk)
+_digests_decoder = msgspec.msgpack.Decoder(dict[int, int])
+
+
+class FlinkCallStore:
+    """A call's audio, digests and utterances in Flink's map states.
+
+    Entries are removed one by one: in PyFlink, ``clear`` followed by other use of the same map in
+    one bundle fails, so it is used only at the end of a call.
+    """
+
+    def __init__(self, chunks: MapState, digests: MapState, utterances: MapState) -> None:
+        self._chunks = chunks
+        self._digests = digests
+        self._utterances = utterances
+
+    def put_chunk(self, participant_id: str, kept: KeptChunk) -> None:
+        self._chunks.put(f"{participant_id}|{kept.chunk.sequence}", _chunk_encoder.encode(kept))
+
+    def chunk(self, participant_id: str, sequence: int) -> KeptChunk | None:
+        data = self._chunks.get(f"{participant_id}|{sequence}")
+        return None if data is None else _chunk_decoder.decode(bytes(data))
+
+    def drop_chunk(self, participant_id: str, sequence: int) -> None:
+        self._chunks.remove(f"{participant_id}|{sequence}")
+
+    def put_digests(self, participant_id: str, window: int, digests: dict[int, int]) -> None:
+        self._digests.put(f"{participant_id}|{window}", _chunk_encoder.encode(digests))
+
+    def digests(self, participant_id: str, window: int) -> dict[int, int]:
+        data = self._digests.get(f"{participant_id}|{window}")
+        return {} if data is None else _digests_decoder.decode(bytes(data))
+
+    def put_utterance(self, utterance_id: str, digest: int) -> None:
+        self._utterances.put(utterance_id, digest)
+
+    def utterance(self, utterance_id: str) -> int | None:
+        return self._utterances.get(utterance_id)
+
+    def clear(self) -> None:
+        self._chunks.clear()
+        self._digests.clear()
+        self._utterances.clear()
+
+

@@ -1,0 +1,296 @@
+"""``call-sentiment local``: kinesalite, the job and a replay on one machine, until all is closed."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from connectors.kinesalite import Kinesalite
+from connectors.kinesis_client import connect
+from connectors.lake_reader import finished_files, newest, read_rows
+from connectors.replay import Heartbeats, Replayer
+from flink_job.local_job import ENVIRONMENT
+from flink_job.settings import parse_settings
+from udfs.replay_plan import PlannedRecord
+from udfs.rows import ALL_PARTICIPANTS, CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Ledger, Summary
+
+STREAMS = {"audio": "audio", "text": "text"}
+SHARDS = {"audio": 2, "text": 1}
+ANY_AGE_DAYS = "14600"
+"""A recording may be of any age: 40 years, which still tells seconds taken for milliseconds."""
+_POLL_S = 0.5
+_STOP_TIMEOUT_S = 90.0
+
+
+class LocalJobError(RuntimeError):
+    """The job ended before its calls were closed."""
+
+
+class Progress(Protocol):
+    """What is told while it runs."""
+
+    def sent(self, num_sent: int, num_total: int) -> None: ...
+
+    def closed(self, num_closed: int, num_calls: int) -> None: ...
+
+    def step(self, what: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalResult:
+    """What a local run left behind."""
+
+    ledgers: list[Ledger]
+    summaries: list[Summary]
+    num_segments: int
+    num_rejects: int
+    restarts: int
+    seconds: float
+    dropped: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+
+    def calls(self) -> list[Ledger]:
+        """The ledger row of each whole call."""
+        return [row for row in self.ledgers if row.participant_id == ALL_PARTICIPANTS]
+
+    def report(self) -> dict[str, Any]:
+        """What ``--report`` writes."""
+        calls = self.calls()
+        return {
+            "calls": len(calls),
+            "complete": sum(row.complete for row in calls),
+            "segments": self.num_segments,
+            "rejects": self.num_rejects,
+            "restarts": self.restarts,
+            "seconds": round(self.seconds, 1),
+            "dropped": {call: dict(lost) for call, lost in self.dropped.items()},
+        }
+
+
+def local_groups(
+    given: Mapping[str, Mapping[str, str]], endpoint: str, root: str
+) -> dict[str, dict[str, str]]:
+    """The settings of a local run: what is given, with the streams and the lake of this run."""
+    groups = {group: dict(properties) for group, properties in given.items()}
+    groups.setdefault("limits", {}).setdefault("started.at.past.days", ANY_AGE_DAYS)
+    groups.setdefault("streams", {}).update(
+        {
+            "audio.stream": STREAMS["audio"],
+            "text.stream": STREAMS["text"],
+            "endpoint": endpoint,
+            "initial.position": "TRIM_HORIZON",
+        }
+    )
+    groups["streams"].setdefault("shard.discovery.interval.ms", "3000")
+    groups.setdefault("lake", {})["root"] = root
+    return groups
+
+
+def run_local(
+    call_ids: list[str],
+    records: tuple[PlannedRecord, ...],
+    speed: float | None,
+    output: Path,
+    given: Mapping[str, Mapping[str, str]],
+    progress: Progress,
+    dropped: Mapping[str, Mapping[str, tuple[int, ...]]],
+) -> LocalResult:
+    """Run the job on planned records until every call is closed.
+
+    Raises:
+        LocalJobError: the job ended by itself.
+        KinesaliteError: kinesalite or Node is missing.
+        SettingsError: a given setting cannot be used.
+    """
+    began_s = time.monotonic()
+    root = output.resolve()
+    earlier = finished_files(root, TABLES)
+    with ExitStack() as stack:
+        work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="call-sentiment-")))
+        progress.step("starting kinesalite")
+        kinesalite = stack.enter_context(Kinesalite())
+        groups = local_groups(given, kinesalite.endpoint, root.as_uri())
+        settings = parse_settings(groups)
+        kinesis = connect(settings.streams.region, kinesalite.endpoint)
+        for kind, name in STREAMS.items():
+            kinesis.create_stream(name, SHARDS[kind])
+        progress.step("starting the job")
+        job = stack.enter_context(JobProcess(write_properties(groups, work_dir), work_dir))
+        stack.enter_context(Heartbeats(kinesis, list(STREAMS.values())))
+        Replayer(kinesis, STREAMS).send(
+            records, speed, on_progress=progress.sent, is_stopped=job.has_ended
+        )
+        progress.step("waiting until every call is closed")
+        _wait_until_closed(job, root, earlier, set(call_ids), progress)
+        progress.step("stopping with a savepoint")
+        restarts = job.stop()
+    ledgers = newest(read_rows(root, LEDGER, skip=earlier), LEDGER)
+    return LocalResult(
+        ledgers=[row for row in ledgers if row.call_id in set(call_ids)],
+        summaries=newest(read_rows(root, CALLS, skip=earlier), CALLS),
+        num_segments=len(newest(read_rows(root, SEGMENTS, skip=earlier), SEGMENTS)),
+        num_rejects=len(read_rows(root, REJECTS, skip=earlier)),
+        restarts=restarts,
+        seconds=time.monotonic() - began_s,
+        dropped=dropped,
+    )
+
+
+def write_properties(groups: Mapping[str, Mapping[str, str]], work_dir: Path) -> Path:
+    """The settings in the service's format."""
+    path = work_dir / "application_properties.json"
+    entries = [
+        {"PropertyGroupId": group, "PropertyMap": properties}
+        for group, properties in groups.items()
+    ]
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    return path
+
+
+def _wait_until_closed(
+    job: JobProcess,
+    root: Path,
+    earlier: frozenset[str],
+    call_ids: set[str],
+    progress: Progress,
+) -> None:
+    while True:
+        rows = read_rows(root, LEDGER, skip=earlier)
+        closed = {row.call_id for row in rows if row.participant_id == ALL_PARTICIPANTS}
+        progress.closed(len(closed & call_ids), len(call_ids))
+        if call_ids <= closed:
+            return
+        job.check()
+        time.sleep(_POLL_S)
+
+
+class JobProcess:
+    """The job as a child process with workers of its own; leaving the context ends them all."""
+
+    def __init__(self, properties: Path, work_dir: Path) -> None:
+        self._work_dir = work_dir
+        self._logs = work_dir / "logs"
+        self._logs.mkdir()
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._ended: dict[str, Any] | None = None
+        self.rest_port = free_port()
+        with (self._logs / "job.log").open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [
+                    sys.executable,
+                    "-m",
+                    "flink_job.local_job",
+                    str(properties),
+                    str(work_dir),
+                    str(self.rest_port),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+                env={**os.environ, **ENVIRONMENT, "FLINK_LOG_DIR": str(self._logs)},
+            )
+        threading.Thread(target=self._listen, name="job events", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._kill()
+
+    def has_ended(self) -> bool:
+        self._take_events()
+        return self._ended is not None
+
+    def check(self) -> None:
+        """Raise if the job has ended by itself.
+
+        Raises:
+            LocalJobError: says why, as far as Flink told.
+        """
+        if self.has_ended():
+            raise LocalJobError(self._why())
+
+    def stop(self) -> int:
+        """Finish with a savepoint; how often the job had recovered until then.
+
+        Raises:
+            LocalJobError: it could not.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - opened as a pipe
+        self._process.stdin.write("stop\n")
+        self._process.stdin.flush()
+        deadline_s = time.monotonic() + _STOP_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            if self.has_ended():
+                ended = self._ended or {}
+                if ended.get("event") == "stopped":
+                    return int(ended["restarts"])
+                raise LocalJobError(self._why())
+            time.sleep(0.05)
+        msg = f"the job did not stop within {_STOP_TIMEOUT_S:.0f} s"
+        raise LocalJobError(msg)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - opened as a pipe
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                self._events.put(json.loads(line))
+        self._events.put(None)
+
+    def _take_events(self) -> None:
+        while not self._events.empty():
+            event = self._events.get_nowait()
+            if event is None:
+                self._ended = self._ended or {"event": "ended", "reason": ""}
+            elif event["event"] != "started":
+                self._ended = event
+
+    def _why(self) -> str:
+        reason = (self._ended or {}).get("reason") or _last_line(self._logs / "job.log")
+        return f"the job ended: {reason}"
+
+    def _kill(self) -> None:
+        """End the driver, its JVM and the workers: all in one process group of their own."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+
+def _last_line(path: Path) -> str:
+    lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it said nothing"
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+

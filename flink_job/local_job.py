@@ -1,0 +1,124 @@
+"""The job on a laptop, as a child process: the service's part is played by this module.
+
+    python -m flink_job.local_job PROPERTIES WORK_DIR
+
+On its standard output it tells, one JSON object a line, what becomes of the job; on its standard
+input it takes the one word ``stop`` (finish with a savepoint). When its input ends, because its
+parent is gone, it ends too. The Python workers are processes of their own, as on the service.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from flink_job.settings import Settings, parse_settings, read_properties
+
+JAR = Path("build") / "pyflink-dependencies.jar"
+_TERMINAL = ("FAILED", "FINISHED", "CANCELED")
+_POLL_S = 0.2
+
+# Read by PyFlink and by the JVM when they start, so set before pyflink is imported:
+ENVIRONMENT = {
+    # Worker processes and not threads of the driver, which would share its interpreter.
+    "_python_worker_execution_mode": "process",
+    # kinesalite's CBOR breaks on binary data.
+    "AWS_CBOR_DISABLE": "true",
+}
+
+
+def local_options(settings: Settings, work_dir: Path, rest_port: int) -> dict[str, str]:
+    """What belongs to the service where there is one."""
+    flink = settings.flink
+    return {
+        "pipeline.jars": JAR.resolve().as_uri(),
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        "parallelism.default": str(flink.parallelism),
+        "state.backend.type": "hashmap",
+        "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.dir": (work_dir / "checkpoints").resolve().as_uri(),
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": "20",
+        "restart-strategy.fixed-delay.delay": "500 ms",
+        "rest.bind-port": str(rest_port),
+        "rest.bind-address": "127.0.0.1",
+    }
+
+
+def main(properties: Path, work_dir: Path, rest_port: int) -> int:
+    """Run the job until it is told to stop; 0 when it stopped with a savepoint."""
+    os.environ.update(ENVIRONMENT)
+    from flink_job.main import JOB_NAME, build_job, job_configuration  # noqa: PLC0415 - see ENVIRONMENT
+
+    settings = parse_settings(read_properties(properties))
+    configuration = job_configuration(settings)
+    for key, value in local_options(settings, work_dir, rest_port).items():
+        configuration.set_string(key, value)
+    job = build_job(settings, configuration)
+    client = job.env.execute_async(JOB_NAME)
+    job_id = str(client.get_job_id())
+    _tell(event="started", job_id=job_id)
+    stop = _stop_requested()
+    while True:
+        time.sleep(_POLL_S)
+        status = client.get_job_status().result().name
+        if status in _TERMINAL:
+            _tell(event="ended", status=status, reason=_failure(client))
+            return 1
+        if stop.is_set():
+            restarts = num_restarts(rest_port, job_id)
+            savepoints = (work_dir / "savepoints").resolve().as_uri()
+            savepoint = client.stop_with_savepoint(False, savepoints).result()
+            _tell(event="stopped", savepoint=savepoint, restarts=restarts)
+            return 0
+
+
+def num_restarts(rest_port: int, job_id: str) -> int:
+    """How often the job has recovered, from Flink's own metric."""
+    url = f"http://127.0.0.1:{rest_port}/jobs/{job_id}/metrics?get=numRestarts"
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own child
+        metrics = json.load(answer)
+    return int(metrics[0]["value"]) if metrics else 0
+
+
+def _failure(client: Any) -> str:
+    try:
+        client.get_job_execution_result().result()
+    except Exception as error:  # whatever ended the job is what we are asked for
+        causes = [line for line in str(error).splitlines() if "Caused by" in line]
+        return (causes[-1] if causes else str(error).splitlines()[0]).strip()
+    return ""
+
+
+def _stop_requested() -> threading.Event:
+    """Set when the parent says stop; the end of the input ends this process at once."""
+    stop = threading.Event()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            if line.strip() == "stop":
+                stop.set()
+        if not stop.is_set():
+            os._exit(1)
+
+    threading.Thread(target=listen, name="stop", daemon=True).start()
+    return stop
+
+
+def _tell(**event: Any) -> None:
+    print(json.dumps(event), flush=True)
+
+
+if __name__ == "__main__":
+    code = main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    sys.stdout.flush()
+    # The gateway's threads would keep the process.
+    os._exit(code)

@@ -1,0 +1,101 @@
+"""The job's entry: settings, sources, topology, sinks, execute."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+from connectors.kinesis_source import consumer_properties, read_stream
+from connectors.lake_tables import pin_sink_uids, write_to_lake
+from flink_job.settings import (
+    DEFAULT_PROPERTIES,
+    Settings,
+    SettingsError,
+    StreamSettings,
+    parse_settings,
+    read_properties,
+)
+from flink_job.topology import build_topology
+from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS
+
+JOB_NAME = "call-sentiment"
+
+
+class Job(NamedTuple):
+    env: StreamExecutionEnvironment
+    tables: StreamTableEnvironment
+
+
+def job_configuration(settings: Settings) -> Configuration:
+    """What the job itself needs of Flink, on the service and on a laptop alike."""
+    flink = settings.flink
+    options = {
+        "python.fn-execution.bundle.size": str(flink.bundle_size),
+        "python.fn-execution.bundle.time": str(flink.bundle_time_ms),
+        "python.fn-execution.arrow.batch.size": str(flink.arrow_batch_size),
+        "python.state.cache-size": str(flink.state_cache_size),
+        "pipeline.auto-watermark-interval": f"{flink.watermark_interval_ms} ms",
+        "pipeline.max-parallelism": "128",
+        "table.local-time-zone": "UTC",
+    }
+    configuration = Configuration()
+    for key, value in options.items():
+        configuration.set_string(key, value)
+    return configuration
+
+
+def build_job(settings: Settings, configuration: Configuration) -> Job:
+    """The whole job, ready to execute."""
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    tables = StreamTableEnvironment.create(env)
+    properties = _consumer_properties(settings.streams)
+    audio = read_stream(env, tables, settings.streams.audio_stream, properties, "audio-source")
+    text = read_stream(env, tables, settings.streams.text_stream, properties, "text-source")
+    outputs = build_topology(tables, audio, text, settings)
+    sinks = (
+        (SEGMENTS, outputs.segments),
+        (CALLS, outputs.calls),
+        (LEDGER, outputs.ledger),
+        (REJECTS, outputs.rejects),
+    )
+    write_to_lake(
+        tables, sinks, settings.lake.root, auto_compaction=settings.lake.auto_compaction
+    )
+    pin_sink_uids(env, [table for table, _ in sinks])
+    return Job(env, tables)
+
+
+def _consumer_properties(streams: StreamSettings) -> dict[str, str]:
+    return consumer_properties(
+        region=streams.region,
+        endpoint=streams.endpoint,
+        initial_position=streams.initial_position,
+        initial_timestamp=streams.initial_timestamp,
+        fan_out_consumer=streams.fan_out_consumer,
+        get_records_interval_ms=streams.get_records_interval_ms,
+        get_records_max=streams.get_records_max,
+        shard_discovery_interval_ms=streams.shard_discovery_interval_ms,
+    )
+
+
+def run(properties: Path) -> None:
+    """Start the job as the service does.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    settings = parse_settings(read_properties(properties))
+    build_job(settings, job_configuration(settings)).env.execute(JOB_NAME)
+
+
+if __name__ == "__main__":
+    try:
+        run(Path(os.environ.get("CALL_SENTIMENT_PROPERTIES", DEFAULT_PROPERTIES)))
+    except SettingsError as error:
+        sys.exit(str(error))

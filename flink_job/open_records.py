@@ -1,0 +1,72 @@
+"""The door as a Flink step: bytes to records, with the stream time at which they count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.common import Row
+from pyflink.datastream import ProcessFunction, RuntimeContext
+
+from connectors.kinesis_source import ARRIVAL_MS, PAYLOAD, SEQUENCE_NUMBER, SHARD
+from flink_job.arrows import Opened, encode, reject_row, rejects_tag
+from flink_job.settings import TimeSettings
+from flink_job.stream_time import ShardClock
+from udfs.envelope import Door, Limits, Refused
+from udfs.records import Arrival, Heartbeat, RejectNotice, StreamName
+from udfs.rows import EpochMs, Reject
+
+NO_CALL = ""
+"""Stands for the call of a heartbeat."""
+
+
+class OpenRecords(ProcessFunction):
+    """One source row to one opened record, or to a reject.
+
+    A heartbeat goes on under ``NO_CALL`` until its stream time has become the watermark. A reject
+    whose call is known tells the call's ledger.
+    """
+
+    def __init__(self, stream: StreamName, limits: Limits, time_settings: TimeSettings) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._time = time_settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._door = Door(self._limits)
+        self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
+        self._rejects = rejects_tag()
+
+    def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Iterator[Any]:
+        shard, arrival_ms = value[SHARD], value[ARRIVAL_MS]
+        stream_ms = self._clock.see(shard, arrival_ms, time.monotonic_ns() // 1_000_000)
+        arrival = Arrival(self._stream, shard, value[SEQUENCE_NUMBER], arrival_ms)
+        data = bytes(value[PAYLOAD])
+        try:
+            record = self._door.open(data, arrival)
+        except Refused as refused:
+            yield self._rejects, _reject(refused, arrival, data)
+            if refused.call_id is not None:
+                notice = RejectNotice(refused.call_id, refused.participant_id, refused.is_audio)
+                yield Row(refused.call_id, stream_ms, encode(Opened(notice, arrival)))
+            return
+        if isinstance(record, Heartbeat):
+            yield Row(NO_CALL, stream_ms, b"")
+        else:
+            yield Row(record.call_id, stream_ms, encode(Opened(record, arrival)))
+
+
+def _reject(refused: Refused, arrival: Arrival, data: bytes) -> Row:
+    return reject_row(
+        Reject(
+            step="open",
+            reason=refused.reason,
+            call_id=refused.call_id,
+            stream=arrival.stream,
+            shard=arrival.shard,
+            sequence_number=arrival.sequence_number,
+            arrival=EpochMs(arrival.arrival_ms),
+            payload=data,
+        )
+    )

@@ -1,0 +1,126 @@
+"""The whole job on one page: what flows where, and nothing else.
+
+    audio ─► open ─┐                                          ┌─► segments
+                   ├─► intake ───► score audio, score text ─► assembly ─► calls
+    text ──► open ─┘   by call     models, in batches         by call ─► ledger
+              └─► rejects ◄┘
+
+Intake sees every record of a call and decides; its work (windows to score, utterances to score,
+the call's close) passes the models in order, so assembly never waits for what is on its way.
+What a step cannot use leaves as a reject.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pyflink.common import Duration, Types, WatermarkStrategy
+from pyflink.datastream import DataStream
+from pyflink.table import StreamTableEnvironment
+
+from connectors.lake_tables import row_type
+from flink_job.arrows import (
+    CALL_ID,
+    STREAM_MS,
+    calls_tag,
+    ledger_tag,
+    opened_type,
+    rejects_tag,
+    work_type,
+)
+from flink_job.call_assembly import CallAssembly
+from flink_job.call_intake import CallIntake
+from flink_job.open_records import NO_CALL, OpenRecords
+from flink_job.settings import Settings
+from flink_job.stream_time import StreamTimeAssigner
+from udfs.model_udfs import score_audio_udf, score_text_udf
+from udfs.records import StreamName
+from udfs.rows import SEGMENTS
+
+
+class Outputs(NamedTuple):
+    """Every stream that leaves the job."""
+
+    segments: DataStream
+    calls: DataStream
+    ledger: DataStream
+    rejects: DataStream
+
+
+class Step(NamedTuple):
+    accepted: DataStream
+    refused: DataStream
+
+
+def build_topology(
+    tables: StreamTableEnvironment, audio: DataStream, text: DataStream, settings: Settings
+) -> Outputs:
+    """Connect the steps. Sources and sinks belong to the caller."""
+    audio_records = open_records(audio, "audio", settings)
+    text_records = open_records(text, "text", settings)
+    # (call_id, stream_ms, opened)
+    work = take_in(audio_records.accepted.union(text_records.accepted), settings)
+    # (call_id, work, signal, text, language)
+    scored = score(tables, work.accepted, settings)
+    # (call_id, work, audio_score, text_score)
+    segments = assemble(scored, settings)
+    return Outputs(
+        segments=segments,
+        calls=segments.get_side_output(calls_tag()),
+        ledger=segments.get_side_output(ledger_tag()),
+        rejects=audio_records.refused.union(text_records.refused, work.refused),
+    )
+
+
+def open_records(rows: DataStream, stream: StreamName, settings: Settings) -> Step:
+    opened = _named(
+        rows.process(
+            OpenRecords(stream, settings.limits.limits(), settings.time), output_type=opened_type()
+        ),
+        f"open-{stream}",
+    )
+    timed = opened.assign_timestamps_and_watermarks(
+        # Idleness before the assigner: PyFlink drops an assigner that comes first.
+        WatermarkStrategy.for_monotonous_timestamps()
+        .with_idleness(Duration.of_millis(settings.time.silent_shard_ms))
+        .with_timestamp_assigner(StreamTimeAssigner(STREAM_MS))
+    )
+    records = timed.filter(lambda row: row[CALL_ID] != NO_CALL).name(f"drop-heartbeats-{stream}")
+    return Step(records, opened.get_side_output(rejects_tag()))
+
+
+def take_in(records: DataStream, settings: Settings) -> Step:
+    work = _named(
+        records.key_by(lambda row: row[CALL_ID], key_type=Types.STRING()).process(
+            CallIntake(settings.calls, settings.time), output_type=work_type()
+        ),
+        "intake",
+    )
+    return Step(work, work.get_side_output(rejects_tag()))
+
+
+def score(tables: StreamTableEnvironment, work: DataStream, settings: Settings) -> DataStream:
+    tables.create_temporary_view("work", tables.from_data_stream(work))
+    tables.create_temporary_function("score_audio", score_audio_udf(settings.audio_spec()))
+    tables.create_temporary_function("score_text", score_text_udf(settings.text_specs()))
+    return tables.to_data_stream(
+        tables.sql_query(
+            "SELECT call_id, `work`, score_audio(signal) AS audio_score, "
+            "score_text(`text`, `language`) AS text_score FROM `work`"
+        )
+    )
+
+
+def assemble(scored: DataStream, settings: Settings) -> DataStream:
+    return _named(
+        scored.key_by(lambda row: row[CALL_ID], key_type=Types.STRING()).process(
+            CallAssembly(settings.fusion.fuser(), settings.calls.text_wait_ms),
+            output_type=row_type(SEGMENTS),
+        ),
+        "assembly",
+    )
+
+
+def _named(stream: DataStream, name: str) -> DataStream:
+    """Name and uid from one string: a savepoint finds a step's state by its uid."""
+    return stream.name(name).uid(name)

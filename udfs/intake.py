@@ -1,0 +1,477 @@
+"""A call's records in any order become work in order: the rules of acceptance.
+
+    record ─► known call? ─► known participant? ─► new, duplicate or conflict? ─► accepted
+                 │ no: text waits, audio is refused         │ a window is whole ─► WindowCut
+                 ▼                                          ▼ all that is expected ─► CallClosed
+
+Pure: state, clock and stream time are handed in. ``Intake`` decides for one call at a time;
+``flink_job.call_intake`` keeps the state and the timers.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from udfs.call_ledger import close_ledger
+from udfs.call_state import CallStore, KeptChunk, OpenCall, Run, Voice, Waiting
+from udfs.records import (
+    Announced,
+    Arrival,
+    AudioChunk,
+    CallEnded,
+    CallStarted,
+    Participant,
+    ParticipantJoined,
+    Record,
+    RejectNotice,
+    RejectReason,
+    Utterance,
+    UtteranceAccepted,
+    WindowCut,
+    WindowLedger,
+    Work,
+)
+from udfs.windows import (
+    WINDOW_MS,
+    WINDOW_US,
+    WindowSignal,
+    arrange,
+    chunk_end_us,
+    last_window_of,
+    window_of,
+)
+from udfs.words import count_words
+
+_MAX_CHUNK_LENGTHS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRules:
+    """How long intake waits; all but the first in stream time or call time."""
+
+    gap_wait_ms: int = 3_000
+    """Clock time a window with a gap waits after later audio came."""
+    late_audio_ms: int = 15_000
+    """Call time that audio may lie behind the newest of its participant."""
+    announcement_wait_ms: int = 120_000
+    """Stream time that text waits for its call or participant."""
+    end_wait_ms: int = 60_000
+    """Stream time an ended call waits for what is still missing."""
+    idle_wait_ms: int = 600_000
+    """Stream time a call without a ``call_ended`` stays open after its last record."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A record that did not fit its call."""
+
+    reason: RejectReason
+    record: Record
+    arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """Work for the steps behind intake, with the content that a model needs, if any."""
+
+    work: Work
+    signal: WindowSignal | None = None
+    text: str | None = None
+
+
+Decision: TypeAlias = ToDo | Refusal
+
+_digest_encoder = msgspec.msgpack.Encoder()
+
+
+def digest(record: Record) -> int:
+    """A number that is the same for the same record; 32 bits tell a duplicate from a conflict."""
+    return zlib.crc32(_digest_encoder.encode(record))
+
+
+class Intake:
+    """The rules of acceptance, for one call at a time."""
+
+    def __init__(self, rules: IntakeRules) -> None:
+        self._rules = rules
+
+    def take(
+        self, call: OpenCall, store: CallStore, record: Record, arrival: Arrival, now_ms: int
+    ) -> Iterator[Decision]:
+        """Take one record of an open call (or of one not heard of), changing ``call``.
+
+        Args:
+            call: the working copy of the call's state.
+            store: the call's audio and digests.
+            record: any record but a heartbeat.
+            arrival: where it came from.
+            now_ms: clock time; only says how long a window with a gap has waited.
+        """
+        if call.started is None and isinstance(record, AudioChunk | RejectNotice):
+            if isinstance(record, AudioChunk):
+                yield Refusal("no_call_started", record, arrival)
+            return
+        call.last_arrival_ms = max(call.last_arrival_ms, arrival.arrival_ms)
+        match record:
+            case CallStarted():
+                yield from self._start(call, store, record, arrival, now_ms)
+            case RejectNotice():
+                self._note_reject(call, record)
+            case _ if call.started is None:
+                call.waiting.append(Waiting(record, arrival))
+            case ParticipantJoined():
+                yield from self._join(call, store, record, arrival, now_ms)
+            case AudioChunk():
+                yield from self._audio(call, store, record, arrival, now_ms)
+            case Utterance():
+                yield from self._utterance(call, store, record, arrival, now_ms)
+            case CallEnded():
+                yield from self._end(call, record, arrival)
+        yield from self._stop_waiting_for_gaps(call, store, now_ms)
+
+    # --- announcements -------------------------------------------------------------------------
+
+    def _start(
+        self, call: OpenCall, store: CallStore, record: CallStarted, arrival: Arrival, now_ms: int
+    ) -> Iterator[Decision]:
+        if call.started is not None:
+            if record != call.started:
+                yield Refusal("conflict", record, arrival)
+            return
+        call.started = record
+        yield from self._announce(call, record.participants)
+        yield from self._retry_waiting(call, store, now_ms)
+
+    def _join(
+        self,
+        call: OpenCall,
+        store: CallStore,
+        record: ParticipantJoined,
+        arrival: Arrival,
+        now_ms: int,
+    ) -> Iterator[Decision]:
+        known = call.voices.get(record.participant.participant_id)
+        if known is not None:
+            if known.participant != record.participant:
+                yield Refusal("conflict", record, arrival)
+            return
+        call.joined += 1
+        yield from self._announce(call, (record.participant,))
+        yield from self._retry_waiting(call, store, now_ms)
+
+    def _announce(
+        self, call: OpenCall, participants: tuple[Participant, ...]
+    ) -> Iterator[Decision]:
+        assert call.started is not None  # noqa: S101 - callers announce into a started call
+        for participant in participants:
+            call.voices[participant.participant_id] = Voice(participant)
+        yield ToDo(Announced(call.started.started_at_ms, participants))
+
+    def _retry_waiting(
+        self, call: OpenCall, store: CallStore, now_ms: int
+    ) -> Iterator[Decision]:
+        waiting, call.waiting = call.waiting, []
+        # A participant may wait in line behind its own utterance.
+        for entry in sorted(waiting, key=lambda w: not isinstance(w.record, ParticipantJoined)):
+            yield from self.take(call, store, entry.record, entry.arrival, now_ms)
+
+    def _note_reject(self, call: OpenCall, notice: RejectNotice) -> None:
+        if not notice.is_audio:
+            return
+        voice = call.voices.get(notice.participant_id or "")
+        if voice is None:
+            call.rejected += 1
+        else:
+            voice.rejected += 1
+
+    # --- audio ---------------------------------------------------------------------------------
+
+    def _audio(
+        self, call: OpenCall, store: CallStore, chunk: AudioChunk, arrival: Arrival, now_ms: int
+    ) -> Iterator[Decision]:
+        voice = call.voices.get(chunk.participant_id)
+        if voice is None:
+            call.rejected += 1
+            yield Refusal("unknown_participant", chunk, arrival)
+            return
+        chunk_digest = digest(chunk)
+        if voice.has(chunk.sequence):
+            if self._digest_of(voice, store, chunk) == chunk_digest:
+                voice.duplicates += 1
+            else:
+                voice.rejected += 1
+                yield Refusal("conflict", chunk, arrival)
+            return
+        if chunk.offset_ms < voice.newest_ms - self._rules.late_audio_ms:
+            voice.rejected += 1
+            yield Refusal("late_audio", chunk, arrival)
+            return
+        store.put_chunk(chunk.participant_id, KeptChunk(chunk, chunk_digest))
+        first, last = _note_chunk(voice, chunk)
+        yield from self._recut(voice, store, first, last, now_ms)
+        yield from self._cut_whole(voice, store, now_ms)
+        self._forget(voice, store)
+        self._start_gap_waits(voice, now_ms)
+
+    def _digest_of(self, voice: Voice, store: CallStore, chunk: AudioChunk) -> int | None:
+        participant_id = chunk.participant_id
+        kept = store.chunk(participant_id, chunk.sequence)
+        if kept is not None:
+            return kept.digest
+        return store.digests(participant_id, window_of(chunk.offset_ms)).get(chunk.sequence)
+
+    def _recut(
+        self, voice: Voice, store: CallStore, first: int, last: int, now_ms: int
+    ) -> Iterator[Decision]:
+        """Cut again the windows that a late chunk changes."""
+        for window in range(first, min(last + 1, voice.decided)):
+            yield self._cut(voice, store, window, now_ms)
+
+    def _cut_whole(self, voice: Voice, store: CallStore, now_ms: int) -> Iterator[Decision]:
+        """Cut the windows up to which no sequence is missing, or that can get no more audio."""
+        out_of_reach_ms = voice.newest_ms - self._rules.late_audio_ms
+        upto = max(voice.whole_until_us // WINDOW_US, window_of(max(0, out_of_reach_ms)))
+        yield from self._cut_below(voice, store, upto, now_ms)
+
+    def _cut_below(
+        self, voice: Voice, store: CallStore, upto: int, now_ms: int
+    ) -> Iterator[Decision]:
+        for window in sorted(voice.touching):
+            if voice.decided <= window < upto:
+                yield self._cut(voice, store, window, now_ms)
+        voice.decided = max(voice.decided, upto)
+        voice.give_up_at_ms = {k: at for k, at in voice.give_up_at_ms.items() if k >= upto}
+
+    def _cut(self, voice: Voice, store: CallStore, window: int, now_ms: int) -> ToDo:
+        chunks = _chunks_of(voice, store, window)
+        signal = arrange(
+            window, chunks, audio_follows=last_window_of(voice.end_us) > window
+        )
+        begun = sum(window_of(chunk.offset_ms) == window for chunk in chunks)
+        work = WindowCut(
+            voice.participant.participant_id,
+            window,
+            WindowLedger(begun, len(chunks) - begun),
+            signal.gap_ms,
+            now_ms,
+        )
+        return ToDo(work, signal=signal)
+
+    def _forget(self, voice: Voice, store: CallStore) -> None:
+        """Drop the audio that no acceptable chunk can change any more; keep its digests."""
+        upto = window_of(max(0, voice.newest_ms - self._rules.late_audio_ms))
+        participant_id = voice.participant.participant_id
+        forgotten: dict[int, dict[int, int]] = {}
+        for window in sorted(k for k in voice.touching if k < upto):
+            for kept in _kept_of(voice, store, window):
+                chunk = kept.chunk
+                if last_window_of(chunk_end_us(chunk)) > window:
+                    continue  # the next window needs it too
+                begun_in = forgotten.setdefault(window_of(chunk.offset_ms), {})
+                begun_in[chunk.sequence] = kept.digest
+                store.drop_chunk(participant_id, chunk.sequence)
+            del voice.touching[window]
+        for begun_in_window, digests in forgotten.items():
+            known = store.digests(participant_id, begun_in_window)
+            store.put_digests(participant_id, begun_in_window, {**known, **digests})
+
+    def _start_gap_waits(self, voice: Voice, now_ms: int) -> None:
+        newest_window = window_of(voice.newest_ms)
+        for window in range(voice.decided, newest_window):
+            voice.give_up_at_ms.setdefault(window, now_ms + self._rules.gap_wait_ms)
+
+    def _stop_waiting_for_gaps(
+        self, call: OpenCall, store: CallStore, now_ms: int
+    ) -> Iterator[Decision]:
+        for voice in call.voices.values():
+            due = [window for window, at in voice.give_up_at_ms.items() if at <= now_ms]
+            if due:
+                yield from self._cut_below(voice, store, max(due) + 1, now_ms)
+
+    # --- text ----------------------------------------------------------------------------------
+
+    def _utterance(
+        self, call: OpenCall, store: CallStore, record: Utterance, arrival: Arrival, now_ms: int
+    ) -> Iterator[Decision]:
+        voice = call.voices.get(record.participant_id)
+        if voice is None:
+            call.waiting.append(Waiting(record, arrival))
+            return
+        known = store.utterance(record.utterance_id)
+        if record.is_partial:
+            if known is None:
+                store.put_utterance(record.utterance_id, _PARTIAL)
+                voice.partial_only += 1
+            return
+        if known not in (None, _PARTIAL):
+            if known != digest(record):
+                yield Refusal("conflict", record, arrival)
+            return
+        voice.partial_only -= known == _PARTIAL
+        voice.utterances += 1
+        store.put_utterance(record.utterance_id, digest(record))
+        work = UtteranceAccepted(
+            record.participant_id,
+            record.utterance_id,
+            record.start_ms,
+            record.end_ms,
+            count_words(record.text),
+            record.language,
+            record.confidence,
+            now_ms,
+        )
+        yield ToDo(work, text=record.text)
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def _end(self, call: OpenCall, record: CallEnded, arrival: Arrival) -> Iterator[Decision]:
+        assert call.started is not None  # noqa: S101 - an unannounced call's end waits
+        if call.ended is not None:
+            if record != call.ended:
+                yield Refusal("conflict", record, arrival)
+        elif record.ended_at_ms < call.started.started_at_ms:
+            yield Refusal("ended_before_started", record, arrival)
+        else:
+            call.ended = record
+            call.ended_arrival_ms = arrival.arrival_ms
+
+    def deadline_ms(self, call: OpenCall) -> int | None:
+        """Stream time at which waiting for something of this call is over; None: nothing waits."""
+        deadlines = [
+            entry.arrival.arrival_ms + self._rules.announcement_wait_ms for entry in call.waiting
+        ]
+        if call.started is not None:
+            deadlines.append(self._close_at_ms(call))
+        return min(deadlines, default=None)
+
+    def _close_at_ms(self, call: OpenCall) -> int:
+        if call.ended is not None:
+            return call.ended_arrival_ms + self._rules.end_wait_ms
+        return call.last_arrival_ms + self._rules.idle_wait_ms
+
+    def gap_deadline_ms(self, call: OpenCall) -> int | None:
+        """Clock time at which the wait of the first window with a gap is over."""
+        waits = [at for voice in call.voices.values() for at in voice.give_up_at_ms.values()]
+        return min(waits, default=None)
+
+    def stop_waiting_for_gaps(
+        self, call: OpenCall, store: CallStore, now_ms: int
+    ) -> Iterator[Decision]:
+        """Cut the windows that have waited for a gap long enough."""
+        yield from self._stop_waiting_for_gaps(call, store, now_ms)
+
+    def give_up(self, call: OpenCall, stream_ms: int) -> Iterator[Decision]:
+        """Refuse the records that have waited long enough for an announcement."""
+        still_waiting: list[Waiting] = []
+        for entry in call.waiting:
+            if entry.arrival.arrival_ms + self._rules.announcement_wait_ms <= stream_ms:
+                yield self._never_announced(call, entry)
+            else:
+                still_waiting.append(entry)
+        call.waiting = still_waiting
+
+    def _never_announced(self, call: OpenCall, entry: Waiting) -> Refusal:
+        reason: RejectReason = (
+            "no_call_started" if call.started is None else "unknown_participant"
+        )
+        return Refusal(reason, entry.record, entry.arrival)
+
+    def is_over(self, call: OpenCall, stream_ms: int) -> bool:
+        """Whether the call closes now: all that is expected came, or it was waited for."""
+        if call.started is None:
+            return False
+        return all_expected_came(call) or self._close_at_ms(call) <= stream_ms
+
+    @staticmethod
+    def came_complete(call: OpenCall) -> bool:
+        """Whether all that was expected came: later records can only be duplicates."""
+        return all_expected_came(call)
+
+    def close(self, call: OpenCall, store: CallStore, now_ms: int) -> Iterator[Decision]:
+        """Cut what is left, tell what was counted, forget the audio."""
+        for entry in call.waiting:
+            yield self._never_announced(call, entry)
+        for voice in call.voices.values():
+            yield from self._cut_below(voice, store, max(voice.touching, default=-1) + 1, now_ms)
+        yield ToDo(close_ledger(call, all_expected_came=all_expected_came(call)))
+        store.clear()
+
+
+_PARTIAL = -1
+"""Stands for the digest of an utterance whose final text has not come."""
+
+
+def all_expected_came(call: OpenCall) -> bool:
+    """Whether the call has ended and everything its end told us to expect is here."""
+    ended = call.ended
+    if ended is None or ended.expected_audio_chunks is None or ended.expected_utterances is None:
+        return False
+    utterances = sum(voice.utterances for voice in call.voices.values())
+    if utterances < ended.expected_utterances:
+        return False
+    return not call.waiting and all(
+        (voice := call.voices.get(participant_id)) is not None
+        and bool(voice.runs)
+        and voice.runs[0].first == 0
+        and voice.runs[0].last >= num_chunks - 1
+        for participant_id, num_chunks in ended.expected_audio_chunks
+        if num_chunks
+    )
+
+
+def _note_chunk(voice: Voice, chunk: AudioChunk) -> tuple[int, int]:
+    """Write a new chunk into the voice's books; the first and last window it touches."""
+    start_us, end_us = chunk.offset_ms * 1_000, chunk_end_us(chunk)
+    first = window_of(chunk.offset_ms)
+    last = max(first, last_window_of(end_us))
+    for window in range(first, last + 1):
+        low, high = voice.touching.get(window, (chunk.sequence, chunk.sequence))
+        voice.touching[window] = (min(low, chunk.sequence), max(high, chunk.sequence))
+    voice.runs = insert_run(voice.runs, Run(chunk.sequence, chunk.sequence, start_us, end_us))
+    voice.newest_ms = max(voice.newest_ms, chunk.offset_ms)
+    voice.end_us = max(voice.end_us, end_us)
+    voice.chunks += 1
+    length_us = end_us - start_us
+    if length_us in voice.chunk_lengths_us or len(voice.chunk_lengths_us) < _MAX_CHUNK_LENGTHS:
+        voice.chunk_lengths_us[length_us] = voice.chunk_lengths_us.get(length_us, 0) + 1
+    return first, last
+
+
+def insert_run(runs: list[Run], new: Run) -> list[Run]:
+    """Ascending runs with one more sequence, neighbours joined."""
+    position = len(runs)
+    while position and runs[position - 1].first > new.first:
+        position -= 1
+    before, after = runs[:position], runs[position:]
+    if before and before[-1].last == new.first - 1:
+        left = before.pop()
+        new = Run(left.first, new.last, left.start_us, max(left.end_us, new.end_us))
+    if after and after[0].first == new.last + 1:
+        right = after.pop(0)
+        new = Run(new.first, right.last, new.start_us, max(new.end_us, right.end_us))
+    return [*before, new, *after]
+
+
+def _kept_of(voice: Voice, store: CallStore, window: int) -> list[KeptChunk]:
+    low, high = voice.touching[window]
+    participant_id = voice.participant.participant_id
+    kept = [
+        store.chunk(participant_id, sequence)
+        for run in voice.runs
+        if run.first <= high and run.last >= low
+        for sequence in range(max(run.first, low), min(run.last, high) + 1)
+    ]
+    return [entry for entry in kept if entry is not None and _touches(entry.chunk, window)]
+
+
+def _chunks_of(voice: Voice, store: CallStore, window: int) -> list[AudioChunk]:
+    return [kept.chunk for kept in _kept_of(voice, store, window)]
+
+
+def _touches(chunk: AudioChunk, window: int) -> bool:
+    first = window_of(chunk.offset_ms)
+    return first <= window <= max(first, last_window_of(chunk_end_us(chunk)))

@@ -1,0 +1,52 @@
+"""One utterance's text to a sentiment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+
+from udfs.models.contract import TextModel, Triple
+from udfs.words import count_words
+
+_LOG = logging.getLogger(__name__)
+
+ANY_LANGUAGE = "*"
+
+
+class TextScore(msgspec.Struct, frozen=True):
+    """What one utterance says."""
+
+    triple: Triple | None
+    missing: str | None
+    """Why there is no triple: ``no_words``, ``unsupported_language``, ``no_model``, ``model_error``."""
+    model_id: str | None
+
+
+def primary_language(tag: str) -> str:
+    """The primary subtag of a language tag (RFC 5646): ``en-US`` is ``en``."""
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def score_text(text: str, language: str, models: Mapping[str, TextModel]) -> TextScore:
+    """Score one utterance by its own language's model, or by the one for any language.
+
+    Args:
+        text: the utterance.
+        language: its language tag.
+        models: by primary language subtag, or ``*``; empty where no text model is set.
+    """
+    if not count_words(text):
+        return TextScore(None, "no_words", None)
+    if not models:
+        return TextScore(None, "no_model", None)
+    model = models.get(primary_language(language)) or models.get(ANY_LANGUAGE)
+    if model is None:
+        return TextScore(None, "unsupported_language", None)
+    try:
+        return TextScore(model.probabilities(text), None, model.model_id)
+    except Exception as error:  # a model is others' code: whatever it raises is a missing score
+        # The type alone: a message may quote its input.
+        _LOG.error("the text model failed on an utterance: %s", type(error).__name__)  # noqa: TRY400
+        return TextScore(None, "model_error", None)
