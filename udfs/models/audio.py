@@ -1,0 +1,53 @@
+"""Any audio classifier of the Auto classes, one window at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+
+from udfs.models.contract import SAMPLE_RATE_HZ, AudioModel, ModelError, ModelSpec, Triple
+from udfs.models.loading import Classifier, load_classifier, source_of, uses_bfloat16
+
+SHIPPED_FOLDER = "call-sentiment-speech"
+
+
+class WindowScorer:
+    """An ``AudioModel``."""
+
+    def __init__(self, classifier: Classifier, extractor: Any, *, bfloat16: bool) -> None:
+        self._classifier = classifier
+        self._extractor = extractor
+        self._bfloat16 = bfloat16
+
+    @property
+    def model_id(self) -> str:
+        return self._classifier.model_id
+
+    @torch.inference_mode()
+    def probabilities(self, waveform: NDArray[np.float32]) -> Triple:
+        inputs = self._extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            logits = self._classifier.model(**inputs).logits
+        return self._classifier.triple(logits)
+
+
+def load_audio_model(spec: ModelSpec) -> AudioModel:
+    """Read an audio model by ``AutoFeatureExtractor`` and ``AutoModelForAudioClassification``.
+
+    Raises:
+        ModelError: what is wrong with it, and what to do.
+    """
+    source = source_of(spec, SHIPPED_FOLDER)
+    classifier = load_classifier(spec, source, AutoModelForAudioClassification)
+    extractor = source.read(AutoFeatureExtractor.from_pretrained)
+    if extractor.sampling_rate != SAMPLE_RATE_HZ:
+        message = (
+            f"model {source.path} hears {extractor.sampling_rate} Hz: "
+            f"choose one for {SAMPLE_RATE_HZ} Hz"
+        )
+        raise ModelError(message)
+    return WindowScorer(classifier, extractor, bfloat16=uses_bfloat16(spec))

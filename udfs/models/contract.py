@@ -1,0 +1,75 @@
+"""What a model is to the rest of the job: one window or one text in, three probabilities out.
+
+Every window and every text is scored alone, in a fixed shape, so the same input gives the same
+triple in any batch, any order and any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+WINDOW_SAMPLES = 80_000
+"""Samples of a 5-s window at ``SAMPLE_RATE_HZ``."""
+
+SHIPPED = "shipped"
+"""The word for the model that comes with the project, in place of a path."""
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Sentiment = Literal["negative", "neutral", "positive"]
+Prior = tuple[float, float, float]
+"""Shares of negative, neutral and positive; they sum to 1."""
+
+
+class Triple(NamedTuple):
+    """Probabilities of the three sentiments; they sum to 1."""
+
+    negative: float
+    neutral: float
+    positive: float
+
+
+class ModelError(ValueError):
+    """A model that cannot be used: says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Which model, and how to read it."""
+
+    path: str = SHIPPED
+    """A local folder, a hub id, or ``shipped``."""
+    label_map: Mapping[str, str] | None = None
+    """The model's label -> negative, neutral or positive; None: the label's own word."""
+    training_prior: Prior | None = None
+    """Shares the model was trained to expect; None: what its config says, else uniform."""
+    operating_prior: Prior | None = None
+    """Shares expected where it runs; None: what its config says, else no correction."""
+    precision: Precision = "auto"
+    """``auto``: bfloat16 where the CPU computes in it, else float32."""
+    num_threads: int = 1
+
+
+class AudioModel(Protocol):
+    @property
+    def model_id(self) -> str: ...
+
+    def probabilities(self, waveform: NDArray[np.float32]) -> Triple:
+        """Score one window.
+
+        Args:
+            waveform: (num_samples,) float32 in -1..1 at 16 kHz; a window has 80,000 samples.
+        """
+
+
+class TextModel(Protocol):
+    @property
+    def model_id(self) -> str: ...
+
+    def probabilities(self, text: str) -> Triple:
+        """Score one utterance; more than the model's longest input is cut off."""
