@@ -1,9 +1,9 @@
 """What travels between the operators: Flink types, and records as MessagePack.
 
-    opened      (call_id, stream_ms, opened)            a record and its arrival
-    work        (call_id, work, signal, text, language) what models and fusion are to do
-    scored      (call_id, work, audio_score, text_score)
-    segments, calls, ledger, rejects                    rows, see udfs.rows
+opened      (call_id, stream_ms, opened)            a record and its arrival
+work        (call_id, work, signal, text, language) what models and fusion are to do
+scored      (call_id, work, audio_score, text_score)
+segments, calls, ledger, rejects                    rows, see udfs.rows
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import OutputTag
 
 from connectors.lake_tables import row_type, to_flink_row
-from udfs.records import Arrival, Record, Work
+from udfs.record_json import CallRecord
+from udfs.records import Arrival, RejectNotice, Work
 from udfs.rows import CALLS, LEDGER, REJECTS, Reject, partition_date
 from udfs.score_text import TextScore
 from udfs.score_window import WindowScore
@@ -22,7 +23,7 @@ from udfs.windows import WindowSignal
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True):
-    record: Record
+    record: CallRecord | RejectNotice
     arrival: Arrival
 
 

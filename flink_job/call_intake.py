@@ -211,5 +211,3 @@ class FlinkCallStore:
         self._chunks.clear()
         self._digests.clear()
         self._utterances.clear()
-
-

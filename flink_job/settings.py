@@ -6,6 +6,8 @@ group or key that is not known, or a value that is not possible, stops the start
 names group, key, value and remedy. The README's settings table is made from these classes.
 """
 
+# ruff: noqa: EM101 - SettingsError puts its message together from group, key, value and remedy
+
 from __future__ import annotations
 
 import json
@@ -65,7 +67,7 @@ def _prior(value: object) -> object:
     if not isinstance(parts, tuple):
         return parts
     shares = tuple(float(part) for part in parts)
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 0.001:
+    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 0.001:  # noqa: PLR2004
         msg = "not three shares above 0 that sum to 1, such as 0.15,0.70,0.15"
         raise ValueError(msg)
     return shares
@@ -95,9 +97,9 @@ class StreamSettings(_Group):
     audio_stream: Annotated[str, Field(min_length=1, description="Kinesis stream of the audio")]
     text_stream: Annotated[str, Field(min_length=1, description="Kinesis stream of the text")]
     region: Annotated[str, Field(min_length=1, description="AWS region")] = "us-east-1"
-    endpoint: Annotated[
-        OptionalText, Field(description="for a local stand-in; unset on AWS")
-    ] = None
+    endpoint: Annotated[OptionalText, Field(description="for a local stand-in; unset on AWS")] = (
+        None
+    )
     initial_position: Annotated[
         Literal["LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"],
         Field(description="where the very first start begins to read"),
@@ -199,7 +201,9 @@ class LimitSettings(_Group):
 
 
 class _ModelSettings(_Group):
-    enabled: Annotated[bool, Field(description="false: this modality is missing as no_model")] = True
+    enabled: Annotated[bool, Field(description="false: this modality is missing as no_model")] = (
+        True
+    )
     path: Annotated[
         str, Field(min_length=1, description="folder, hub id, or shipped for our own")
     ] = SHIPPED
@@ -391,7 +395,10 @@ def _check_service_limits(groups: Mapping[str, Mapping[str, str]]) -> None:
                 raise SettingsError(group, key, value, "write the value as a string in quotes")
             if len(value) > MAX_VALUE_CHARACTERS:
                 raise SettingsError(
-                    group, key, f"{value[:20]}…", f"the service takes {MAX_VALUE_CHARACTERS} characters"
+                    group,
+                    key,
+                    f"{value[:20]}…",
+                    f"the service takes {MAX_VALUE_CHARACTERS} characters",
                 )
 
 

@@ -16,6 +16,8 @@ FORBIDDEN_IMPORTS = {
     "udfs": {"pyflink", "boto3", "botocore", "connectors", "flink_job"},
     "connectors": {"flink_job"},
 }
+# The UDF skins are what Flink calls.
+MAY_IMPORT = {"udfs/model_udfs.py": {"pyflink"}}
 
 # Where packages come from is the machine's business: a mirror must do as well.
 REGISTRY_HOSTS = (
@@ -55,11 +57,12 @@ def committed_files() -> list[Path]:
 
 @pytest.mark.parametrize("folder", FORBIDDEN_IMPORTS)
 def test_imports_flow_one_way(folder: str) -> None:
-    wrong = {
-        str(path.relative_to(ROOT)): sorted(imported_packages(path) & FORBIDDEN_IMPORTS[folder])
-        for path in (ROOT / folder).rglob("*.py")
-        if imported_packages(path) & FORBIDDEN_IMPORTS[folder]
-    }
+    wrong = {}
+    for path in (ROOT / folder).rglob("*.py"):
+        name = path.relative_to(ROOT).as_posix()
+        allowed = MAY_IMPORT.get(name, set())
+        if forbidden := imported_packages(path) & FORBIDDEN_IMPORTS[folder] - allowed:
+            wrong[name] = sorted(forbidden)
 
     assert not wrong
 

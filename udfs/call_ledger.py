@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from udfs.call_state import OpenCall, Run, Voice
 from udfs.records import CallClosed, ParticipantLedger
@@ -90,7 +91,7 @@ def windows_lost(runs: Sequence[Run], num_expected: int | None, typical_us: int)
     first, last = runs[0], runs[-1]
     head_us = max(0, first.start_us - first.first * typical_us)
     lost = first.start_us // WINDOW_US - head_us // WINDOW_US
-    for before, after in zip(runs, runs[1:], strict=False):
+    for before, after in pairwise(runs):
         between = after.start_us // WINDOW_US - last_window_of(before.end_us) - 1
         lost += max(0, between)
     num_after = max(0, (num_expected or 0) - last.last - 1)

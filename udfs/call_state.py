@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from udfs.records import Arrival, AudioChunk, CallEnded, CallStarted, Participant, Record
+from udfs.record_json import CallRecord
+from udfs.records import Arrival, AudioChunk, CallEnded, CallStarted, Participant
 
 VERSION = 1
 
@@ -65,7 +66,7 @@ class Voice(msgspec.Struct):
 class Waiting(msgspec.Struct, frozen=True):
     """A record whose call or participant has not been announced yet."""
 
-    record: Record
+    record: CallRecord
     arrival: Arrival
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from udfs.call_ledger import close_ledger
 from udfs.call_state import CallStore, KeptChunk, OpenCall, Run, Voice, Waiting
+from udfs.record_json import CallRecord
 from udfs.records import (
     Announced,
     Arrival,
@@ -27,7 +28,6 @@ from udfs.records import (
     CallStarted,
     Participant,
     ParticipantJoined,
-    Record,
     RejectNotice,
     RejectReason,
     Utterance,
@@ -37,7 +37,6 @@ from udfs.records import (
     Work,
 )
 from udfs.windows import (
-    WINDOW_MS,
     WINDOW_US,
     WindowSignal,
     arrange,
@@ -70,7 +69,7 @@ class Refusal(msgspec.Struct, frozen=True):
     """A record that did not fit its call."""
 
     reason: RejectReason
-    record: Record
+    record: CallRecord
     arrival: Arrival
 
 
@@ -88,7 +87,7 @@ Decision: TypeAlias = ToDo | Refusal
 _digest_encoder = msgspec.msgpack.Encoder()
 
 
-def digest(record: Record) -> int:
+def digest(record: CallRecord) -> int:
     """A number that is the same for the same record; 32 bits tell a duplicate from a conflict."""
     return zlib.crc32(_digest_encoder.encode(record))
 
@@ -100,14 +99,19 @@ class Intake:
         self._rules = rules
 
     def take(
-        self, call: OpenCall, store: CallStore, record: Record, arrival: Arrival, now_ms: int
+        self,
+        call: OpenCall,
+        store: CallStore,
+        record: CallRecord | RejectNotice,
+        arrival: Arrival,
+        now_ms: int,
     ) -> Iterator[Decision]:
         """Take one record of an open call (or of one not heard of), changing ``call``.
 
         Args:
             call: the working copy of the call's state.
             store: the call's audio and digests.
-            record: any record but a heartbeat.
+            record: one of the call's.
             arrival: where it came from.
             now_ms: clock time; only says how long a window with a gap has waited.
         """
@@ -171,9 +175,7 @@ class Intake:
             call.voices[participant.participant_id] = Voice(participant)
         yield ToDo(Announced(call.started.started_at_ms, participants))
 
-    def _retry_waiting(
-        self, call: OpenCall, store: CallStore, now_ms: int
-    ) -> Iterator[Decision]:
+    def _retry_waiting(self, call: OpenCall, store: CallStore, now_ms: int) -> Iterator[Decision]:
         waiting, call.waiting = call.waiting, []
         # A participant may wait in line behind its own utterance.
         for entry in sorted(waiting, key=lambda w: not isinstance(w.record, ParticipantJoined)):
@@ -248,9 +250,7 @@ class Intake:
 
     def _cut(self, voice: Voice, store: CallStore, window: int, now_ms: int) -> ToDo:
         chunks = _chunks_of(voice, store, window)
-        signal = arrange(
-            window, chunks, audio_follows=last_window_of(voice.end_us) > window
-        )
+        signal = arrange(window, chunks, audio_follows=last_window_of(voice.end_us) > window)
         begun = sum(window_of(chunk.offset_ms) == window for chunk in chunks)
         work = WindowCut(
             voice.participant.participant_id,
@@ -375,9 +375,7 @@ class Intake:
         call.waiting = still_waiting
 
     def _never_announced(self, call: OpenCall, entry: Waiting) -> Refusal:
-        reason: RejectReason = (
-            "no_call_started" if call.started is None else "unknown_participant"
-        )
+        reason: RejectReason = "no_call_started" if call.started is None else "unknown_participant"
         return Refusal(reason, entry.record, entry.arrival)
 
     def is_over(self, call: OpenCall, stream_ms: int) -> bool:

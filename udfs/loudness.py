@@ -18,7 +18,9 @@ _MIN_NOISE_MS = 100
 Spans = tuple[tuple[int, int], ...]
 
 
-def mask_of(spans: Iterable[tuple[int, int]], num_samples: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def mask_of(
+    spans: Iterable[tuple[int, int]], num_samples: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which samples lie in spans of milliseconds; bool (num_samples,)."""
     mask = np.zeros(num_samples, dtype=np.bool_)
     for start_ms, end_ms in spans:

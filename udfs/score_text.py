@@ -20,7 +20,7 @@ class TextScore(msgspec.Struct, frozen=True):
 
     triple: Triple | None
     missing: str | None
-    """Why there is no triple: ``no_words``, ``unsupported_language``, ``no_model``, ``model_error``."""
+    """Why not: ``no_words``, ``unsupported_language``, ``no_model`` or ``model_error``."""
     model_id: str | None
 
 
@@ -48,5 +48,5 @@ def score_text(text: str, language: str, models: Mapping[str, TextModel]) -> Tex
         return TextScore(model.probabilities(text), None, model.model_id)
     except Exception as error:  # a model is others' code: whatever it raises is a missing score
         # The type alone: a message may quote its input.
-        _LOG.error("the text model failed on an utterance: %s", type(error).__name__)  # noqa: TRY400
+        _LOG.error("the text model failed on an utterance: %s", type(error).__name__)
         return TextScore(None, "model_error", None)

@@ -85,5 +85,5 @@ def _feeling(
         return model.probabilities(waveform), None
     except Exception as error:  # a model is others' code: whatever it raises is a missing score
         # The type alone: a message may quote its input.
-        _LOG.error("the audio model failed on a window: %s", type(error).__name__)  # noqa: TRY400
+        _LOG.error("the audio model failed on a window: %s", type(error).__name__)
         return None, "model_error"

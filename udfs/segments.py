@@ -75,7 +75,7 @@ def both_triples(window: Window, index: int) -> tuple[Triple, Triple] | None:
     return (text.triple, audio.triple) if text and audio else None
 
 
-def segment(
+def segment(  # noqa: PLR0917
     call_id: str,
     participant: Participant,
     started_at_ms: int,
@@ -163,10 +163,12 @@ def _rolling_score(index: int, windows: Mapping[int, Window], fuser: Fuser) -> f
 
 
 def _audio_evidence(window: Window) -> AudioEvidence | None:
-    if window.audio is None or window.audio.score.triple is None:
+    if window.audio is None:
         return None
     score = window.audio.score
-    return AudioEvidence(Triple(*score.triple), score.speech_ratio, score.snr_db)
+    if score.triple is None:
+        return None
+    return AudioEvidence(score.triple, score.speech_ratio, score.snr_db)
 
 
 def _text_evidence(window: Window, index: int) -> TextEvidence | None:

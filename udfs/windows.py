@@ -99,9 +99,7 @@ def arrange(window: int, chunks: Iterable[AudioChunk], *, audio_follows: bool) -
     )
 
 
-def _paint(
-    encoding: Encoding, rate_hz: int, start_ms: int, chunks: Sequence[AudioChunk]
-) -> Track:
+def _paint(encoding: Encoding, rate_hz: int, start_ms: int, chunks: Sequence[AudioChunk]) -> Track:
     width = BYTES_PER_SAMPLE[encoding]
     num_samples = samples_at_ms(WINDOW_MS, rate_hz)
     start_sample = samples_at_ms(start_ms, rate_hz)
