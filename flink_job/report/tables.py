@@ -86,6 +86,6 @@ _LEDGER: dict[str, Callable[[Ledger], str]] = {
     "Utterances partial only": lambda r: wording.plain(r.utterances_partial_only),
     "Windows scored / lost": lambda r: f"{r.windows_scored} / {r.windows_lost}",
     "Windows without": lambda r: (
-        "; ".join(wording.counted_reasons(r.windows_missing)) or wording.DASH
+        "\n".join(wording.counted_reasons(r.windows_missing)) or wording.DASH
     ),
 }
