@@ -65,7 +65,7 @@ def read_stream(
     properties: Mapping[str, str],
     uid: str,
 ) -> DataStream:
-    """Rows of ``(payload BYTES, arrival_ms BIGINT, sequence_number STRING, shard STRING, rowtime)``.
+    """Rows of payload BYTES, arrival_ms BIGINT, sequence_number STRING, shard STRING, rowtime.
 
     Shards are spread evenly over the subtasks. The rows carry no watermark worth having.
     """

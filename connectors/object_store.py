@@ -26,9 +26,7 @@ def check_writable(bucket: str, prefix: str, endpoint: str | None) -> None:
         if endpoint and is_local_endpoint(endpoint)
         else {}
     )
-    config = Config(
-        retries={"max_attempts": 2}, connect_timeout=5, s3={"addressing_style": "path"}
-    )
+    config = Config(retries={"max_attempts": 2}, connect_timeout=5, s3={"addressing_style": "path"})
     client = boto3.client("s3", endpoint_url=endpoint, config=config, **dummies)
     key = f"{prefix}/_check/{uuid.uuid4()}".lstrip("/")
     try:

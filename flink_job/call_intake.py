@@ -22,7 +22,7 @@ from flink_job.settings import CallSettings, TimeSettings
 from udfs.call_state import KeptChunk, OpenCall, Tombstone, decode_state, encode_state
 from udfs.intake import Decision, Intake, Refusal
 from udfs.record_json import record_json
-from udfs.records import RejectNotice, UtteranceAccepted
+from udfs.records import UtteranceAccepted
 from udfs.rows import EpochMs, Reject
 
 DEADLINE_GRID_MS = 1_000
@@ -59,7 +59,8 @@ class CallIntake(KeyedProcessFunction):
         data = self._call.value()
         call = OpenCall() if data is None else decode_state(bytes(data))
         if isinstance(call, Tombstone):
-            yield from self._after_close(call, opened)
+            late = self._intake.take_late(call, opened.record, opened.arrival)
+            yield from self._carry_out(ctx.get_current_key(), late)
             self._bury(call, ctx)
             return
         decisions = self._intake.take(call, self._store, opened.record, opened.arrival, now_ms)
@@ -90,7 +91,7 @@ class CallIntake(KeyedProcessFunction):
         if self._intake.is_over(call, believed_ms):
             yield from self._carry_out(key, self._intake.close(call, self._store, now_ms))
             closed_at_ms = max(stream_ms, arrival_ms, call.last_arrival_ms)
-            self._bury(Tombstone(closed_at_ms, self._intake.came_complete(call)), ctx)
+            self._bury(self._intake.tombstone(call, closed_at_ms), ctx)
         elif call.is_blank:
             self._call.clear()
         else:
@@ -115,12 +116,6 @@ class CallIntake(KeyedProcessFunction):
             return
         self._call.update(encode_state(tombstone))
         ctx.timer_service().register_event_time_timer(_on_grid(over_ms))
-
-    def _after_close(self, tombstone: Tombstone, opened: Any) -> Iterator[Any]:
-        """What comes to a closed call is a reject, or a duplicate if everything had come."""
-        if tombstone.complete or isinstance(opened.record, RejectNotice):
-            return
-        yield self._rejects, _reject_row(Refusal("late", opened.record, opened.arrival))
 
     def _note_behind(self, arrival_ms: int, stream_ms: int) -> None:
         if arrival_ms + BEHIND_MS < stream_ms:

@@ -181,8 +181,7 @@ def replay(
         for call_id, lost in plan.dropped.items():
             for participant_id, sequences in lost.items():
                 console.print(
-                    f"dropped of {call_id}, {participant_id}: "
-                    f"{', '.join(map(str, sequences))}",
+                    f"dropped of {call_id}, {participant_id}: {', '.join(map(str, sequences))}",
                     markup=False,
                     soft_wrap=True,
                 )
@@ -205,7 +204,9 @@ def offline(calls: Calls, output: Output, properties: Properties = None) -> None
 @app.command()
 def report(
     root: Annotated[Path, typer.Argument(metavar="DIR", help="Output of local or offline.")],
-    output: Annotated[Path | None, typer.Option(help="The page; DIR/report.html if not given.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The page; DIR/report.html if not given.")
+    ] = None,
 ) -> None:
     """Draw the calls of an output folder as one self-contained HTML page."""
     with explained():

@@ -1,4 +1,4 @@
-"""``call-sentiment local``: kinesalite, the job and a replay on one machine, until all is closed."""
+"""``call-sentiment local``: kinesalite, the job and a replay, until every call is closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +25,12 @@ from connectors.lake_reader import finished_files, newest, read_rows
 from connectors.replay import Heartbeats, Replayer
 from flink_job.local_job import ENVIRONMENT
 from flink_job.settings import parse_settings
+from udfs.records import StreamName
 from udfs.replay_plan import PlannedRecord
 from udfs.rows import ALL_PARTICIPANTS, CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Ledger, Summary
 
-STREAMS = {"audio": "audio", "text": "text"}
-SHARDS = {"audio": 2, "text": 1}
+STREAMS: dict[StreamName, str] = {"audio": "audio", "text": "text"}
+SHARDS: dict[StreamName, int] = {"audio": 2, "text": 1}
 ANY_AGE_DAYS = "14600"
 """A recording may be of any age: 40 years, which still tells seconds taken for milliseconds."""
 _POLL_S = 0.5
@@ -275,10 +276,8 @@ class JobProcess:
 
     def _kill(self) -> None:
         """End the driver, its JVM and the workers: all in one process group of their own."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
 
@@ -292,5 +291,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-

@@ -65,9 +65,7 @@ def build_job(settings: Settings, configuration: Configuration) -> Job:
         (LEDGER, outputs.ledger),
         (REJECTS, outputs.rejects),
     )
-    write_to_lake(
-        tables, sinks, settings.lake.root, auto_compaction=settings.lake.auto_compaction
-    )
+    write_to_lake(tables, sinks, settings.lake.root, auto_compaction=settings.lake.auto_compaction)
     pin_sink_uids(env, [table for table, _ in sinks])
     return Job(env, tables)
 

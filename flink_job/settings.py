@@ -6,8 +6,6 @@ group or key that is not known, or a value that is not possible, stops the start
 names group, key, value and remedy. The README's settings table is made from these classes.
 """
 
-# ruff: noqa: EM101 - SettingsError puts its message together from group, key, value and remedy
-
 from __future__ import annotations
 
 import json

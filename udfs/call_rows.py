@@ -78,7 +78,7 @@ def _silence_ms(anybody: Spans, length_ms: int) -> int:
     return length_ms - total_ms(spoken)
 
 
-def _summary(  # noqa: PLR0917
+def _summary(
     call_id: str,
     participant_id: str,
     role: str | None,

@@ -102,6 +102,10 @@ class Tombstone(msgspec.Struct, frozen=True, tag="closed"):
     """Stream time."""
     complete: bool
     """Everything came: what comes after can only be a duplicate."""
+    announcements: tuple[int, ...] = ()
+    """Digests of the call's start and end and of who joined."""
+    chunks: dict[str, int] = {}
+    """How many chunks came, by participant."""
     version: int = VERSION
 
 

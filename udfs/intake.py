@@ -18,7 +18,7 @@ from typing import TypeAlias
 import msgspec
 
 from udfs.call_ledger import close_ledger
-from udfs.call_state import CallStore, KeptChunk, OpenCall, Run, Voice, Waiting
+from udfs.call_state import CallStore, KeptChunk, OpenCall, Run, Tombstone, Voice, Waiting
 from udfs.record_json import CallRecord
 from udfs.records import (
     Announced,
@@ -385,9 +385,39 @@ class Intake:
         return all_expected_came(call) or self._close_at_ms(call) <= stream_ms
 
     @staticmethod
-    def came_complete(call: OpenCall) -> bool:
-        """Whether all that was expected came: later records can only be duplicates."""
-        return all_expected_came(call)
+    def tombstone(call: OpenCall, closed_at_ms: int) -> Tombstone:
+        """What is left of a call that closes now."""
+        told = [call.started, call.ended]
+        joined = [
+            ParticipantJoined(call.started.call_id, voice.participant)
+            for voice in call.voices.values()
+            if call.started is not None
+        ]
+        return Tombstone(
+            closed_at_ms=closed_at_ms,
+            complete=all_expected_came(call),
+            announcements=tuple(digest(record) for record in [*told, *joined] if record),
+            chunks={participant_id: voice.chunks for participant_id, voice in call.voices.items()},
+        )
+
+    @staticmethod
+    def take_late(tombstone: Tombstone, record: Record, arrival: Arrival) -> Iterator[Refusal]:
+        """A record of a closed call: a duplicate if everything had come and it may be one.
+
+        What was accepted is forgotten, so a chunk is told by its sequence alone and an utterance
+        by its participant.
+        """
+        match record:
+            case RejectNotice():
+                return
+            case AudioChunk():
+                known = record.sequence < tombstone.chunks.get(record.participant_id, 0)
+            case Utterance():
+                known = record.participant_id in tombstone.chunks
+            case _:
+                known = digest(record) in tombstone.announcements
+        if not (tombstone.complete and known):
+            yield Refusal("late", record, arrival)
 
     def close(self, call: OpenCall, store: CallStore, now_ms: int) -> Iterator[Decision]:
         """Cut what is left, tell what was counted, forget the audio."""

@@ -75,7 +75,7 @@ def both_triples(window: Window, index: int) -> tuple[Triple, Triple] | None:
     return (text.triple, audio.triple) if text and audio else None
 
 
-def segment(  # noqa: PLR0917
+def segment(
     call_id: str,
     participant: Participant,
     started_at_ms: int,

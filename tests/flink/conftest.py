@@ -1,0 +1,64 @@
+"""Real runs: kinesalite, worker processes, shipped models. Each takes most of a minute."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flink_job.local_job import JAR
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "samples"
+HARPER_VALLEY = ROOT.parent / "shared" / "data" / "harper_valley"
+HARPER_TO_CALLS = ROOT.parent / "shared" / "tools" / "harper_to_calls.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.flink)
+            item.add_marker(pytest.mark.timeout(420))
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jar and kinesalite are found from the project's folder."""
+    monkeypatch.chdir(ROOT)
+    if not JAR.exists():
+        pytest.skip(f"{JAR} is not built; run `make setup`")
+
+
+def call_sentiment(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    command = [sys.executable, "-m", "flink_job.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def sample_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample calls' rows without a stream."""
+    output = tmp_path_factory.mktemp("reference")
+    done = call_sentiment("offline", "--calls", SAMPLES, "--output", output)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+@pytest.fixture(scope="session")
+def real_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight real telephone calls as call folders."""
+    if not HARPER_VALLEY.exists():
+        pytest.skip("needs the recordings in ../shared/data/harper_valley")
+    calls = tmp_path_factory.mktemp("calls")
+    subprocess.run([sys.executable, HARPER_TO_CALLS, HARPER_VALLEY, calls], check=True)
+    return calls
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    folder = tmp_path / "output"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""The main job as a user runs it: whatever the producer does, the rows are the reference's."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from connectors.lake_reader import newest, read_rows
+from tests.flink.conftest import SAMPLES, call_sentiment
+from tests.hostile import hostile_records
+from tests.row_comparison import assert_same_rows
+from udfs.rows import LEDGER, REJECTS, Ledger
+
+HOSTILE = 1_000
+
+
+def ledgers(output: Path) -> dict[tuple[str, str], Ledger]:
+    rows = newest(read_rows(output, LEDGER), LEDGER)
+    return {(row.call_id, row.participant_id): row for row in rows}
+
+
+def sequences(ranges: str) -> list[int]:
+    found: list[int] = []
+    for part in ranges.split(",") if ranges else []:
+        first, _, last = part.partition("-")
+        found.extend(range(int(first), int(last or first) + 1))
+    return found
+
+
+def test_disturbed_and_attacked_calls_give_the_reference_rows(
+    tmp_path: Path, output: Path, sample_reference: Path
+) -> None:
+    call = json.loads((SAMPLES / "sample-1-pleasant" / "call.json").read_text())
+    participant = call["participants"][0]["participant_id"]
+    hostile = list(hostile_records(call["call_id"], participant, call["started_at_ms"], HOSTILE))
+    inject = tmp_path / "hostile.jsonl"
+    inject.write_text("".join(record.line() + "\n" for record in hostile))
+    report = tmp_path / "report.json"
+
+    done = call_sentiment(
+        "local", "--calls", SAMPLES, "--output", output, "--speed", "max", "--report", report,
+        "--inject", inject, "--shuffle-ms", "1500", "--duplicate", "0.05", "--chunk-ms", "130",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    told = json.loads(report.read_text())
+    assert (told["calls"], told["complete"], told["restarts"]) == (4, 4, 0)
+    assert_same_rows(output, sample_reference)
+    rejects = read_rows(output, REJECTS)
+    # What hits a call that has closed complete is told apart no more: it counts as a duplicate.
+    assert Counter(reject.reason for reject in rejects) <= Counter(r.reason for r in hostile)
+    payloads = {reject.payload for reject in rejects if reject.step == "open"}
+    at_the_door = {r.data for r in hostile if r.reason not in INTAKE_REASONS}
+    assert payloads == at_the_door
+    assert (
+        all(
+            reject.reason in REASON_OF[reject.payload]
+            for reject in rejects
+            if reject.step == "open"
+        )
+        if (REASON_OF := reasons_by_payload(hostile))
+        else True
+    )
+
+
+INTAKE_REASONS = {"no_call_started", "unknown_participant", "conflict", "ended_before_started"}
