@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from flink_job.local import LocalJobError, local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.settings import DEFAULT_PROPERTIES, SettingsError, parse_settings, read_properties
 from udfs.call_folder import CallFolder, CallFolderError, read_call_folders
+from udfs.records import StreamName
 from udfs.replay_plan import PlannedRecord, ReplayOptions, ReplayPlan, plan_replay
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -175,8 +175,8 @@ def replay(
         kinesis = connect(region, endpoint)
         records = _with_injected(plan.records, inject, seed)
         with ConsoleProgress(errors) as progress, Heartbeats(kinesis, [audio_stream, text_stream]):
-            streams = {"audio": audio_stream, "text": text_stream}
-            sent = Replayer(kinesis, streams).send(records, options.speed, progress.sent)  # type: ignore[arg-type]
+            streams: dict[StreamName, str] = {"audio": audio_stream, "text": text_stream}
+            sent = Replayer(kinesis, streams).send(records, options.speed, progress.sent)
         console.print(f"{sent} records sent")
         for call_id, lost in plan.dropped.items():
             for participant_id, sequences in lost.items():
@@ -204,9 +204,7 @@ def offline(calls: Calls, output: Output, properties: Properties = None) -> None
 @app.command()
 def report(
     root: Annotated[Path, typer.Argument(metavar="DIR", help="Output of local or offline.")],
-    output: Annotated[
-        Path | None, typer.Option(help="The page; DIR/report.html if not given.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The page; else DIR/report.html.")] = None,
 ) -> None:
     """Draw the calls of an output folder as one self-contained HTML page."""
     with explained():
@@ -271,4 +269,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

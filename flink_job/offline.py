@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,10 +51,9 @@ def run_offline(
             rows[type(row)].append((row, dt))
     for table in TABLES:
         dates = {id(row): dt for row, dt in rows[table.row]}
-        write_rows(
-            output,
-            table,
-            [row for row, _ in rows[table.row]],
-            lambda row, dates=dates: dates[id(row)],
-        )
+        write_rows(output, table, [row for row, _ in rows[table.row]], _date_from(dates))
     progress.closed(len(folders), len(folders))
+
+
+def _date_from(dates: dict[int, str]) -> Callable[[Any], str]:
+    return lambda row: dates[id(row)]

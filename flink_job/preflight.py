@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -27,15 +28,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, one finding each."""
     streams = settings.streams
     for key, name in (("audio.stream", streams.audio_stream), ("text.stream", streams.text_stream)):
-        yield _finding(f"stream {name}", lambda k=key, n=name: _check_stream(settings, k, n))
-    yield _finding(f"output {settings.lake.root}", lambda: check_output(settings))
+        yield _finding(f"stream {name}", partial(_check_stream, settings, key, name))
+    yield _finding(f"output {settings.lake.root}", partial(check_output, settings))
     if settings.models_audio.enabled:
         yield _finding(
-            f"audio model {settings.models_audio.path}", lambda: _check_audio_model(settings)
+            f"audio model {settings.models_audio.path}", partial(_check_audio_model, settings)
         )
     if settings.models_text.enabled:
         yield _finding(
-            f"text model {settings.models_text.path}", lambda: _check_text_model(settings)
+            f"text model {settings.models_text.path}", partial(_check_text_model, settings)
         )
 
 

@@ -44,7 +44,8 @@ class Fused(NamedTuple):
 
 
 class Fuser(Protocol):
-    fusion_model_id: str
+    @property
+    def fusion_model_id(self) -> str: ...
 
     def fuse(self, text: TextEvidence | None, audio: AudioEvidence | None) -> Fused | None:
         """One triple from whatever is there; None from nothing."""

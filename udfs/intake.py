@@ -28,6 +28,7 @@ from udfs.records import (
     CallStarted,
     Participant,
     ParticipantJoined,
+    Record,
     RejectNotice,
     RejectReason,
     Utterance,
