@@ -72,7 +72,7 @@ def sentiment_map(
             )
             raise ModelError(message)
     sentiments = tuple(SENTIMENTS.index(known[label.lower()]) for label in labels)
-    if len(set(sentiments)) < 2:
+    if len(set(sentiments)) == 1:
         message = f"the labels of {path} ({', '.join(labels)}) all mean the same: set a label map"
         raise ModelError(message)
     return SentimentMap(sentiments)
@@ -89,7 +89,7 @@ def checked_prior(prior: Sequence[float], path: str) -> Prior:
     Raises:
         ModelError: they are not.
     """
-    if len(prior) != len(SENTIMENTS) or min(prior) <= 0 or abs(sum(prior) - 1) > 1e-3:
+    if len(prior) != len(SENTIMENTS) or min(prior) <= 0 or round(sum(prior), 3) != 1:
         message = (
             f"prior {tuple(prior)} of {path}: give three shares above 0 that sum to 1, "
             "for negative, neutral and positive"

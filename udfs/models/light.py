@@ -1,8 +1,8 @@
 """A base for our own model classes that a worker can afford.
 
-The Auto classes only need ``config_class`` and ``from_pretrained``. ``transformers.PreTrainedModel``
-has these too, but importing it costs a worker 190 MB and 7 s (torch._dynamo, sympy, scipy), which
-is more than all our weights. So the shipped classes are plain modules that read their safetensors
+The Auto classes only need ``config_class`` and ``from_pretrained``. ``PreTrainedModel`` of
+transformers has these too, but importing it costs a worker 190 MB and 7 s (torch._dynamo, sympy,
+scipy), which is more than all our weights. So the shipped classes are plain modules that read their safetensors
 themselves.
 """
 
@@ -41,8 +41,7 @@ class LightModel(torch.nn.Module):
         **_hub_options: Any,
     ) -> Self | tuple[Self, dict[str, Any]]:
         """Read the weights of a local folder; floating point ones become float32."""
-        with torch.device("meta"):  # no memory, no random numbers: everything is assigned below
-            model = cls(config)
+        model = cls(config)
         weights = {
             name: tensor.float() if tensor.is_floating_point() else tensor
             for name, tensor in load_file(Path(path) / WEIGHTS_FILE).items()

@@ -82,7 +82,7 @@ def source_of(spec: ModelSpec, shipped_folder: str) -> Source:
     if spec.path == SHIPPED:
         return Source(str(PRETRAINED / shipped_folder), is_local=True)
     folder = Path(spec.path).expanduser()
-    if folder.is_dir():
+    if spec.path and folder.is_dir():
         return Source(str(folder), is_local=True)
     if not _HUB_ID.fullmatch(spec.path):
         message = (
@@ -137,8 +137,8 @@ def load_classifier(spec: ModelSpec, source: Source, auto_class: Any) -> Classif
     )
     if missing:
         message = (
-            f"model {source.path} lacks the weights {', '.join(missing[:4])}, which would be random: "
-            "choose a model fine-tuned for classification"
+            f"model {source.path} lacks the weights {', '.join(missing[:4])}, "
+            "which would be random: choose a model fine-tuned for classification"
         )
         raise ModelError(message)
     torch.set_num_threads(spec.num_threads)

@@ -36,6 +36,7 @@ class SpeechFeatureExtractor(SequenceFeatureExtractor):
         feature_size: int = 80,
         sampling_rate: int = 16_000,
         padding_value: float = 0.0,
+        *,
         window_samples: int = 80_000,
         fft_samples: int = 400,
         hop_samples: int = 160,

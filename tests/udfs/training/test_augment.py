@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import soundfile
+
+from udfs.models.contract import WINDOW_SAMPLES
+from udfs.training.augment import (
+    at_level,
+    at_speed,
+    band_limited,
+    by_telephone,
+    condition_window,
+    read_noises,
+    training_window,
+    with_noise,
+)
+
+
+def noise(num_samples, seed=0, level=0.1):
+    return (np.random.default_rng(seed).normal(size=num_samples) * level).astype(np.float32)
+
+
+def tone(num_samples, frequency_hz):
+    time = np.arange(num_samples) / 16_000
+    return (0.3 * np.sin(2 * np.pi * frequency_hz * time)).astype(np.float32)
+
+
+def rms(waveform):
+    return float(np.sqrt(np.square(waveform).mean()))
+
+
+def test_the_noise_lies_as_far_below_the_speech_as_asked():
+    speech = noise(16_000, level=0.05)
+    mixed = with_noise(speech, speech, 10.0, [noise(5_000, seed=1)], np.random.default_rng(0))
+    assert 20 * np.log10(rms(speech) / rms(mixed - speech)) == pytest.approx(10, abs=0.1)
+
+
+def test_a_telephone_keeps_low_tones_and_drops_high_ones():
+    low, high = tone(16_001, 1_000), tone(16_001, 6_000)
+    assert len(by_telephone(low)) == 16_001
+    assert rms(by_telephone(low) - low) < 0.05 * rms(low)
+    assert rms(by_telephone(high)) < 0.05 * rms(high)
+
+
+def test_a_handset_weakens_what_lies_outside_its_band():
+    assert rms(band_limited(tone(16_000, 50), 300, 3_400)) < 0.1 * rms(tone(16_000, 50))
+    assert rms(band_limited(tone(16_000, 1_000), 300, 3_400)) > 0.9 * rms(tone(16_000, 1_000))
+
+
+def test_twice_as_fast_is_half_as_long():
+    assert len(at_speed(noise(16_000), 2.0)) == 8_000
+
+
+def test_a_level_is_reached():
+    assert 20 * np.log10(rms(at_level(noise(16_000), -30.0))) == pytest.approx(-30, abs=0.1)
+
+
+@pytest.mark.parametrize("num_samples", [8_000, 40_000, 120_000])
+def test_a_training_window_is_a_window_and_repeats(num_samples):
+    clip, noises = noise(num_samples), [noise(30_000, seed=2)]
+    windows = [training_window(clip, noises, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(w.shape == (WINDOW_SAMPLES,) and w.dtype == np.float32 for w in windows)
+    assert all(np.abs(w).max() <= 1.01 for w in windows)
+    again = training_window(clip, noises, np.random.default_rng(3))
+    assert np.array_equal(again, windows[3])
+
+
+@pytest.mark.parametrize("condition", ["clean", "telephone", "10", "window:0"])
+def test_a_test_condition_gives_a_window(condition):
+    window = condition_window(
+        noise(30_000), condition, [noise(9_000, seed=2)], np.random.default_rng(0)
+    )
+    assert window.shape == (WINDOW_SAMPLES,)
+    silent = not window[40_000:].any()
+    assert silent == (not condition.startswith("window:"))
+
+
+def test_noises_are_taken_from_their_folds_without_the_silence_around(tmp_path):
+    for fold in (1, 4):
+        signal = np.concatenate([np.zeros(100), noise(1_000, level=0.2), np.zeros(100)])
+        soundfile.write(tmp_path / f"rain-{fold}-1-A.flac", signal, 16_000)
+    noises = read_noises(tmp_path, (1,))
+    assert len(noises) == 1
+    assert 900 <= len(noises[0]) <= 1_000
+    with pytest.raises(FileNotFoundError, match="no ESC-10 noises"):
+        read_noises(tmp_path, (5,))

@@ -1,0 +1,1 @@
+"""Makes the shipped models from open data and open base weights, reproducibly."""

@@ -1,0 +1,166 @@
+"""Clips of acted speech made into what a call delivers: 5-s windows, noise, a telephone line.
+
+    clip -> other speed -> piece of it -> somewhere in a window -> noise -> line -> window
+
+All randomness comes from the generator handed in.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from udfs.models.contract import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from udfs.training.emodb import read_sound
+
+Waveform = NDArray[np.float32]
+TELEPHONE_RATE_HZ = 8_000
+TRAINING_FOLDS = (1, 2, 3)
+TEST_FOLDS = (4, 5)
+SPEEDS = (0.9, 0.95, 1.0, 1.0, 1.05, 1.1)
+MIN_PIECE_SAMPLES = 16_000
+PIECE_SHARE = 0.3
+LEVELS_DBFS = (-34.0, -14.0)
+LINES = ((False, False), (False, True), (True, False), (True, True))
+"""Noisy or not, by telephone or not."""
+LINE_SHARES = (0.2, 0.2, 0.1, 0.5)
+SNRS_DB = (-3.0, 20.0)
+HISS_SHARE = 0.5
+HISS_DBFS = (-80.0, -60.0)
+HANDSET_SHARE = 0.5
+LOW_HZ = (200.0, 400.0)
+HIGH_HZ = (3_000.0, 3_800.0)
+PEAK = 0.99
+DIGITAL_SILENCE = 1e-4
+
+
+def read_noises(folder: Path, folds: Sequence[int]) -> list[Waveform]:
+    """ESC-10 noises of some folds, digital silence at both ends cut off."""
+    noises = []
+    for path in sorted(folder.glob("*.flac")):
+        if int(path.name.split("-")[1]) in folds:
+            noise = read_sound(path)
+            heard = np.flatnonzero(np.abs(noise) > DIGITAL_SILENCE)
+            if len(heard):
+                noises.append(noise[heard[0] : heard[-1] + 1])
+    if not noises:
+        message = f"no ESC-10 noises of folds {folds} in {folder}"
+        raise FileNotFoundError(message)
+    return noises
+
+
+def training_window(
+    clip: Waveform, noises: Sequence[Waveform], random: np.random.Generator
+) -> Waveform:
+    """A clip as it might be heard in a call."""
+    speech = at_speed(clip, random.choice(SPEEDS))
+    longest = min(len(speech), WINDOW_SAMPLES)
+    shortest = min(longest, MIN_PIECE_SAMPLES)
+    length = random.integers(shortest, longest + 1) if happens(PIECE_SHARE, random) else longest
+    begin = random.integers(len(speech) - length + 1)
+    speech = at_level(speech[begin : begin + length], random.uniform(*LEVELS_DBFS))
+    window = placed(speech, int(random.integers(WINDOW_SAMPLES - length + 1)))
+    noisy, by_line = LINES[random.choice(len(LINES), p=LINE_SHARES)]
+    if noisy:
+        window = with_noise(window, speech, random.uniform(*SNRS_DB), noises, random)
+    elif happens(HISS_SHARE, random):
+        hiss = 10 ** (random.uniform(*HISS_DBFS) / 20)
+        window = window + random.normal(0, hiss, len(window)).astype(np.float32)
+    if by_line:
+        if happens(HANDSET_SHARE, random):
+            window = band_limited(window, random.uniform(*LOW_HZ), random.uniform(*HIGH_HZ))
+        window = by_telephone(window)
+    return window
+
+
+def happens(share: float, random: np.random.Generator) -> bool:
+    return bool(random.random() < share)
+
+
+def condition_window(
+    clip: Waveform, condition: str, noises: Sequence[Waveform], random: np.random.Generator
+) -> Waveform:
+    """A clip under a test condition: ``clean``, ``telephone``, or telephone and a SNR in dB.
+
+    Noise covers the clip alone and silence follows, as in earlier work on this set; with
+    ``window:`` before the SNR, the clip lies anywhere in the window and noise covers all of it.
+    """
+    excess = max(0, len(clip) - WINDOW_SAMPLES) // 2
+    speech = clip[excess : excess + WINDOW_SAMPLES]
+    if condition == "clean":
+        return placed(speech, 0)
+    if condition == "telephone":
+        return placed(by_telephone(speech), 0)
+    if condition.startswith("window:"):
+        window = placed(speech, int(random.integers(WINDOW_SAMPLES - len(speech) + 1)))
+        snr_db = float(condition.removeprefix("window:"))
+        return by_telephone(with_noise(window, speech, snr_db, noises, random))
+    return placed(by_telephone(with_noise(speech, speech, float(condition), noises, random)), 0)
+
+
+def at_speed(waveform: Waveform, speed: float) -> Waveform:
+    """Faster and higher, or slower and lower."""
+    if speed == 1:
+        return waveform
+    return soxr.resample(waveform, SAMPLE_RATE_HZ, SAMPLE_RATE_HZ / speed)
+
+
+def at_level(waveform: Waveform, level_dbfs: float) -> Waveform:
+    rms = float(np.sqrt(np.square(waveform).mean()) + 1e-9)
+    return clipped(waveform * np.float32(10 ** (level_dbfs / 20) / rms))
+
+
+def placed(speech: Waveform, at_sample: int) -> Waveform:
+    window = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
+    window[at_sample : at_sample + len(speech)] = speech[: WINDOW_SAMPLES - at_sample]
+    return window
+
+
+def with_noise(
+    waveform: Waveform,
+    speech: Waveform,
+    snr_db: float,
+    noises: Sequence[Waveform],
+    random: np.random.Generator,
+) -> Waveform:
+    """``waveform`` in a random noise, looped, ``snr_db`` below the power of ``speech``."""
+    noise = noises[random.integers(len(noises))]
+    noise = np.tile(noise, -(-len(waveform) // len(noise)) + 1)
+    begin = random.integers(len(noise) - len(waveform) + 1)
+    noise = noise[begin : begin + len(waveform)]
+    noise_power = max(float(np.square(noise).mean()), 1e-10)
+    speech_power = float(np.square(speech).mean())
+    gain = np.sqrt(speech_power / noise_power / 10 ** (snr_db / 10))
+    mixed = waveform + noise * np.float32(gain)
+    peak = float(np.abs(mixed).max())
+    return mixed * np.float32(PEAK / peak) if peak > PEAK else mixed
+
+
+def band_limited(waveform: Waveform, low_hz: float, high_hz: float) -> Waveform:
+    """Second-order slopes below ``low_hz`` and above ``high_hz``, as of a handset."""
+    frequencies = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE_HZ)
+    gain = 1 / np.sqrt(1 + (low_hz / np.maximum(frequencies, 1.0)) ** 4)
+    gain /= np.sqrt(1 + (frequencies / high_hz) ** 4)
+    return np.fft.irfft(np.fft.rfft(waveform) * gain, len(waveform)).astype(np.float32)
+
+
+def by_telephone(waveform: Waveform) -> Waveform:
+    """8 kHz, G.711 mu-law, and back to 16 kHz; same length."""
+    narrow = clipped(soxr.resample(waveform, SAMPLE_RATE_HZ, TELEPHONE_RATE_HZ))
+    line = io.BytesIO()
+    mulaw = {"samplerate": TELEPHONE_RATE_HZ, "format": "RAW", "subtype": "ULAW"}
+    soundfile.write(line, narrow, **mulaw)
+    line.seek(0)
+    heard, _ = soundfile.read(line, dtype="float32", channels=1, **mulaw)
+    wide = soxr.resample(heard, TELEPHONE_RATE_HZ, SAMPLE_RATE_HZ)
+    return np.pad(wide, (0, max(0, len(waveform) - len(wide))))[: len(waveform)]
+
+
+def clipped(waveform: Waveform) -> Waveform:
+    return np.clip(waveform, -1.0, 1.0).astype(np.float32)

@@ -1,0 +1,65 @@
+"""GoEmotions comments with one sentiment each, split by comment id.
+
+The 27 emotions are grouped as the data set's authors do; comments of ambiguous emotions
+(confusion, curiosity, realization, surprise) or of both signs are left out, and neutral beside a
+sign gives the sign. ``md5(id) mod 10``: 0 is test, 1 is dev, the rest is training; a training
+text that also occurs in test or dev is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Split = Literal["train", "dev", "test"]
+
+POSITIVE = frozenset(
+    {"admiration", "amusement", "approval", "caring", "desire", "excitement", "gratitude"}
+    | {"joy", "love", "optimism", "pride", "relief"}
+)
+NEGATIVE = frozenset(
+    {"anger", "annoyance", "disappointment", "disapproval", "disgust", "embarrassment", "fear"}
+    | {"grief", "nervousness", "remorse", "sadness"}
+)
+AMBIGUOUS = frozenset({"confusion", "curiosity", "realization", "surprise"})
+
+
+class Example(NamedTuple):
+    text: str
+    label: int
+    """0 negative, 1 neutral, 2 positive."""
+
+
+def read_goemotions(folder: Path) -> dict[Split, list[Example]]:
+    names = (folder / "labels.txt").read_text(encoding="utf-8").split()
+    splits: dict[Split, list[Example]] = {"train": [], "dev": [], "test": []}
+    for file in ("train.tsv", "dev.tsv", "test.tsv"):
+        for line in (folder / file).read_text(encoding="utf-8").rstrip("\n").split("\n"):
+            text, labels, comment_id = line.split("\t")
+            label = sentiment_of({names[int(number)] for number in labels.split(",")})
+            if label is not None:
+                splits[split_of(comment_id)].append(Example(text, label))
+    held_out = {plain(text) for split in ("dev", "test") for text, _ in splits[split]}
+    splits["train"] = [e for e in splits["train"] if plain(e.text) not in held_out]
+    return splits
+
+
+def sentiment_of(emotions: set[str]) -> int | None:
+    """0, 1 or 2, or None where the comment has no one sentiment."""
+    positive, negative = bool(emotions & POSITIVE), bool(emotions & NEGATIVE)
+    if emotions & AMBIGUOUS or (positive and negative):
+        return None
+    return 0 if negative else 2 if positive else 1
+
+
+def split_of(comment_id: str) -> Split:
+    bucket = int(hashlib.md5(comment_id.encode(), usedforsecurity=False).hexdigest(), 16) % 10
+    return "test" if bucket == 0 else "dev" if bucket == 1 else "train"
+
+
+def plain(text: str) -> str:
+    """A text as a speech recogniser would write it: lower case, no punctuation."""
+    words = re.sub(r"[^\w\s'\[\]]", " ", text.lower().replace("’", "'"))
+    return " ".join(words.split())
