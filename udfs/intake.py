@@ -28,7 +28,6 @@ from udfs.records import (
     CallStarted,
     Participant,
     ParticipantJoined,
-    Record,
     RejectNotice,
     RejectReason,
     Utterance,
@@ -251,7 +250,8 @@ class Intake:
 
     def _cut(self, voice: Voice, store: CallStore, window: int, now_ms: int) -> ToDo:
         chunks = _chunks_of(voice, store, window)
-        signal = arrange(window, chunks, audio_follows=last_window_of(voice.end_us) > window)
+        newest_window = max(window_of(voice.newest_ms), last_window_of(voice.end_us))
+        signal = arrange(window, chunks, audio_follows=newest_window > window)
         begun = sum(window_of(chunk.offset_ms) == window for chunk in chunks)
         work = WindowCut(
             voice.participant.participant_id,
@@ -402,7 +402,9 @@ class Intake:
         )
 
     @staticmethod
-    def take_late(tombstone: Tombstone, record: Record, arrival: Arrival) -> Iterator[Refusal]:
+    def take_late(
+        tombstone: Tombstone, record: CallRecord | RejectNotice, arrival: Arrival
+    ) -> Iterator[Refusal]:
         """A record of a closed call: a duplicate if everything had come and it may be one.
 
         What was accepted is forgotten, so a chunk is told by its sequence alone and an utterance

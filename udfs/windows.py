@@ -38,9 +38,14 @@ def duration_us(num_samples: int, sample_rate_hz: int) -> int:
 
 
 def chunk_end_us(chunk: AudioChunk) -> int:
-    """Where a chunk ends in call time, in microseconds."""
+    """Where a chunk ends in call time, in microseconds.
+
+    Counted in samples from the call's start, so that the same sound ends at the same instant
+    however it was cut, even at rates without a whole number of samples a millisecond.
+    """
     num_samples = len(chunk.payload) // BYTES_PER_SAMPLE[chunk.encoding]
-    return chunk.offset_ms * 1_000 + duration_us(num_samples, chunk.sample_rate_hz)
+    begin = samples_at_ms(chunk.offset_ms, chunk.sample_rate_hz)
+    return duration_us(begin + num_samples, chunk.sample_rate_hz)
 
 
 def last_window_of(chunk_end: int) -> int:
@@ -108,15 +113,18 @@ def _paint(encoding: Encoding, rate_hz: int, start_ms: int, chunks: Sequence[Aud
     begins_at = {chunk.sequence: samples_at_ms(chunk.offset_ms, rate_hz) for chunk in chunks}
     # From the last to the first: where chunks overlap, the lower sequence wins.
     for chunk in reversed(chunks):
-        if (chunk.encoding, chunk.sample_rate_hz) != (encoding, rate_hz):
-            continue
-        payload = chunk.payload
         begin = begins_at[chunk.sequence]
-        end = begin + len(payload) // width
-        hole = begins_at.get(chunk.sequence + 1, end) - end
-        if 0 < hole <= rounding_samples:
-            payload += payload[-width:] * hole
-            end += hole
+        if (chunk.encoding, chunk.sample_rate_hz) == (encoding, rate_hz):
+            payload = chunk.payload
+            end = begin + len(payload) // width
+            hole = begins_at.get(chunk.sequence + 1, end) - end
+            if 0 < hole <= rounding_samples:
+                payload += payload[-width:] * hole
+                end += hole
+        else:
+            # What another track has here is not heard twice.
+            end = chunk_end_us(chunk) * rate_hz // 1_000_000
+            payload = SILENCE[encoding] * max(0, end - begin)
         left, right = max(begin, start_sample), min(end, start_sample + num_samples)
         if left < right:
             canvas[(left - start_sample) * width : (right - start_sample) * width] = payload[
