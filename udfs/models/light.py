@@ -1,9 +1,9 @@
 """A base for our own model classes that a worker can afford.
 
-The Auto classes only need ``config_class`` and ``from_pretrained``. ``PreTrainedModel`` of
-transformers has these too, but importing it costs a worker 190 MB and 7 s (torch._dynamo, sympy,
-scipy), which is more than all our weights. So the shipped classes are plain modules that read their safetensors
-themselves.
+The Auto classes only need ``config_class`` and ``from_pretrained``. transformers' own
+``PreTrainedModel`` has these too, but importing it costs a worker 190 MB and 7 s (torch._dynamo,
+sympy, scipy), which is more than all our weights. So the shipped classes are plain modules that
+read their safetensors themselves.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from transformers import (
 from udfs.models.audio_encoder import SpeechEmotionConfig, SpeechEmotionModel
 from udfs.models.contract import SHIPPED, ModelError, ModelSpec, Prior, Triple
 from udfs.models.labels import SentimentMap, checked_prior, sentiment_map, with_operating_prior
+from udfs.models.memory import release_library_pages
 from udfs.models.speech_features import SpeechFeatureExtractor
 from udfs.models.text_encoder import TextSentimentConfig, TextSentimentModel
 
@@ -142,6 +143,7 @@ def load_classifier(spec: ModelSpec, source: Source, auto_class: Any) -> Classif
         )
         raise ModelError(message)
     torch.set_num_threads(spec.num_threads)
+    release_library_pages()
     return Classifier(
         model.eval(),
         model_id(source, config),
