@@ -28,6 +28,8 @@ from udfs.rows import EpochMs, Reject
 DEADLINE_GRID_MS = 1_000
 BEHIND_MS = 1_000
 """A record this far behind stream time shows that stream time was wrong."""
+END_OF_STREAM_MS = 2**63 - 1
+"""The last watermark, sent when the job is drained: no stream time comes after it."""
 
 
 class CallIntake(KeyedProcessFunction):
@@ -86,7 +88,7 @@ class CallIntake(KeyedProcessFunction):
     ) -> Iterator[Any]:
         """Give up what is due, close the call if it is over, keep the state, set the timers."""
         key = ctx.get_current_key()
-        believed_ms = stream_ms if self._trusts_stream_time() else 0
+        believed_ms = stream_ms if self._trusts(stream_ms) else 0
         yield from self._carry_out(key, self._intake.give_up(call, believed_ms))
         if self._intake.is_over(call, believed_ms):
             yield from self._carry_out(key, self._intake.close(call, self._store, now_ms))
@@ -111,7 +113,7 @@ class CallIntake(KeyedProcessFunction):
     def _bury(self, tombstone: Tombstone, ctx: Any) -> None:
         """Keep the tombstone until its day is over."""
         over_ms = tombstone.closed_at_ms + self._calls.tombstone_ms
-        if ctx.timer_service().current_watermark() >= over_ms:
+        if ctx.timer_service().current_watermark() >= min(over_ms, END_OF_STREAM_MS):
             self._call.clear()
             return
         self._call.update(encode_state(tombstone))
@@ -121,8 +123,8 @@ class CallIntake(KeyedProcessFunction):
         if arrival_ms + BEHIND_MS < stream_ms:
             self._distrust_until_ms = _monotonic_ms() + self._time.distrust_ms
 
-    def _trusts_stream_time(self) -> bool:
-        return _monotonic_ms() >= self._distrust_until_ms
+    def _trusts(self, stream_ms: int) -> bool:
+        return stream_ms == END_OF_STREAM_MS or _monotonic_ms() >= self._distrust_until_ms
 
     def _carry_out(self, call_id: str, decisions: Iterable[Decision]) -> Iterator[Any]:
         for decision in decisions:

@@ -1,6 +1,6 @@
 """Where a sound ended depended on how it was cut, at rates without whole samples a millisecond.
 
-A chunk's end was its rounded ``offset_ms`` plus its length, so the last chunk of 220 ms at 11,025 Hz
+A chunk's end was its rounded ``offset_ms`` plus its length, so the last chunk at 11,025 Hz
 ended some microseconds earlier or later, depending on where it began, and by that in another
 millisecond. The covered time, and with it the noise level, differed between two deliveries.
 """
