@@ -80,7 +80,10 @@ class Refused(ValueError):  # noqa: N818 - the word of the domain
 
 
 _Id = Annotated[str, StringConstraints(min_length=1)]
-_Language = Annotated[str, StringConstraints(max_length=35)]  # RFC 5646, section 4.4.1
+# RFC 5646, sections 2.1 and 4.4.1; the underscore of POSIX is forgiven. It stands in rows, so it
+# must hold nothing that was said.
+_Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9_-]*$")]
+_Jurisdiction = Annotated[str, StringConstraints(max_length=35)]
 _Count = Annotated[int, Field(ge=0, le=10_000_000)]
 # Wide enough for any clock, narrow enough for a 64-bit column; the limits say what is sensible.
 _Ms = Annotated[int, Field(ge=-(2**53), le=2**53)]
@@ -104,7 +107,7 @@ class _CallStarted(_Wire):
     call_id: _Id
     started_at_ms: _Ms
     language: _Language
-    jurisdiction: _Language | None = None
+    jurisdiction: _Jurisdiction | None = None
     participants: list[_Participant]
 
     @model_validator(mode="after")
@@ -229,7 +232,7 @@ class Door:
                 self._check_participants([wire.participant])
                 return ParticipantJoined(wire.call_id, wire.participant.record())
             case _CallEnded():
-                return self._call_ended(wire)
+                return self._call_ended(wire, arrival)
             case _:
                 return Heartbeat()
 
@@ -317,8 +320,10 @@ class Door:
             tuple(participant.record() for participant in wire.participants),
         )
 
-    def _call_ended(self, wire: _CallEnded) -> CallEnded:
+    def _call_ended(self, wire: _CallEnded, arrival: Arrival) -> CallEnded:
         self._check_ids(wire.call_id)
+        if wire.ended_at_ms - arrival.arrival_ms > self._limits.started_at_future_days * DAY_MS:
+            raise Refused("offset_out_of_range")
         expected = wire.expected or _Expected()
         chunks = expected.audio_chunks
         self._check_ids(*(chunks or ()))
