@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +58,4 @@ def real_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    folder = tmp_path / "output"
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    return tmp_path / "output"

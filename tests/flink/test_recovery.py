@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,16 +20,24 @@ WORKER = "pyflink.fn_execution.beam.beam_boot"
 LIMIT_S = 300
 
 
-def kill_workers(process: psutil.Process) -> int:
-    """``kill -9`` every Python worker of a run; how many there were."""
-    workers = [
-        child
-        for child in process.children(recursive=True)
-        if any(WORKER in argument for argument in child.cmdline())
-    ]
+def kill_workers(run: subprocess.Popen[bytes]) -> None:
+    """``kill -9`` every Python worker of a run, once it has some (again)."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while not (workers := _workers(run.pid)):
+        assert run.poll() is None, "the run ended before its workers were killed"
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
     for worker in workers:
         worker.kill()
-    return len(workers)
+
+
+def _workers(pid: int) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if WORKER in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_workers_killed_twice_leave_the_reference_rows(
@@ -38,15 +47,14 @@ def test_workers_killed_twice_leave_the_reference_rows(
     report = tmp_path / "report.json"
     command = [
         sys.executable, "-m", "flink_job.cli", "local", "--calls", SAMPLES, "--output", output,
-        "--speed", "3", "--report", report,
+        "--speed", "2", "--report", report,
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as run:
-        process = psutil.Process(run.pid)
         for share in (0.3, 0.6):
             _wait_for_windows(run, output, share * windows)
-            assert kill_workers(process) >= 1
+            kill_workers(run)
         printed, _ = run.communicate(timeout=LIMIT_S)
 
     assert run.returncode == 0, printed.decode()
