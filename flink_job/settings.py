@@ -9,7 +9,9 @@ names group, key, value and remedy. The README's settings table is made from the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from math import isclose
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -17,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticUndefined
 
 from udfs.envelope import Limits
-from udfs.fusion import PriorFusion
+from udfs.fusion import LABELS, PriorFusion
 from udfs.intake import IntakeRules
 from udfs.models.contract import SHIPPED, ModelSpec, Prior
 
@@ -60,15 +62,39 @@ def _pairs(value: object) -> object:
     return {label.strip(): sentiment.strip() for label, _, sentiment in entries}
 
 
+_LANGUAGE = re.compile(r"\*|[a-z]{2,3}")  # ISO 639
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)")
+
+
 def _prior(value: object) -> object:
     parts = _split(value)
     if not isinstance(parts, tuple):
         return parts
-    shares = tuple(float(part) for part in parts)
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 0.001:  # noqa: PLR2004
-        msg = "not three shares above 0 that sum to 1, such as 0.15,0.70,0.15"
+    msg = "not three shares above 0 that sum to 1, such as 0.15,0.70,0.15"
+    try:
+        shares = tuple(float(part) for part in parts)
+    except ValueError:
+        raise ValueError(msg) from None
+    # so that NaN, of which nothing is true, fails
+    is_right = all(share > 0 for share in shares) and isclose(sum(shares), 1, abs_tol=0.001)
+    if len(shares) != len(LABELS) or not is_right:
         raise ValueError(msg)
     return shares
+
+
+def _languages(value: object) -> object:
+    parts = _split(value)
+    if isinstance(parts, tuple) and not all(_LANGUAGE.fullmatch(part) for part in parts):
+        msg = "not primary language subtags such as en,de, or * for any"
+        raise ValueError(msg)
+    return parts
+
+
+def _timestamp(value: object) -> object:
+    if isinstance(value, str) and not _TIMESTAMP.fullmatch(value):
+        msg = "not of the form 2026-11-23T12:00:00.000-00:00"
+        raise ValueError(msg)
+    return value
 
 
 def _empty_is_none(value: object) -> object:
@@ -86,7 +112,11 @@ LabelMap = Annotated[
     BeforeValidator(_pairs),
     BeforeValidator(_empty_is_none),
 ]
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Languages = Annotated[tuple[str, ...], BeforeValidator(_languages)]
+OptionalTimestamp = Annotated[
+    str | None, BeforeValidator(_timestamp), BeforeValidator(_empty_is_none)
+]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class StreamSettings(_Group):
@@ -103,7 +133,7 @@ class StreamSettings(_Group):
         Field(description="where the very first start begins to read"),
     ] = "LATEST"
     initial_timestamp: Annotated[
-        OptionalText,
+        OptionalTimestamp,
         Field(description="for AT_TIMESTAMP: 2026-11-23T12:00:00.000-00:00"),
     ] = None
     fan_out_consumer: Annotated[
@@ -190,8 +220,8 @@ class LimitSettings(_Group):
     min_sample_rate_hz: Annotated[Count, Field(description="lowest rate of audio")] = 8_000
     max_sample_rate_hz: Annotated[Count, Field(description="highest rate of audio")] = 48_000
     offset_ms: Annotated[PositiveMillis, Field(description="latest offset in a call")] = 43_200_000
-    started_at_past_days: Annotated[Count, Field(description="oldest start of a call")] = 400
-    started_at_future_days: Annotated[Count, Field(description="start of a call ahead")] = 1
+    started_at_past_days: Annotated[Days, Field(description="oldest start of a call")] = 400
+    started_at_future_days: Annotated[Days, Field(description="start of a call ahead")] = 1
     participants: Annotated[Count, Field(description="participants of a call")] = 50
 
     def limits(self) -> Limits:
@@ -238,7 +268,7 @@ class TextModelSettings(_ModelSettings):
     """What reads the feeling in words."""
 
     languages: Annotated[
-        Words, Field(description="language subtags the model knows; * for any")
+        Languages, Field(description="language subtags the model knows; * for any")
     ] = ("en",)
 
 
