@@ -1,0 +1,131 @@
+"""The door as a Flink step: records on, heartbeats on without a call, rejects beside."""
+
+from __future__ import annotations
+
+import pytest
+from pyflink.common import Row
+from pyflink.datastream import OutputTag
+
+from flink_job import open_records
+from flink_job.arrows import decode_opened
+from flink_job.open_records import NO_CALL, OpenRecords
+from flink_job.settings import TimeSettings
+from tests.builders import STARTED_AT_MS, arrival, call_started, chunk, utterance
+from tests.job_run import rows_of
+from udfs.envelope import Limits
+from udfs.record_json import record_json
+from udfs.records import Heartbeat, RejectNotice
+from udfs.rows import REJECTS
+
+T0 = STARTED_AT_MS
+
+
+class Clock:
+    """Stands in for the time module."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+
+    def monotonic_ns(self) -> int:
+        return self.now_ms * 1_000_000
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(open_records, "time", found)
+    return found
+
+
+@pytest.fixture
+def step(clock) -> OpenRecords:
+    function = OpenRecords("audio", Limits(), TimeSettings())
+    function.open(None)
+    return function
+
+
+def send(step: OpenRecords, data: bytes, arrival_ms: int = T0, shard: str = "a"):
+    """What comes out: accepted rows and rejects."""
+    out = list(step.process_element(Row(data, arrival_ms, "17", shard), None))
+    accepted = [value for value in out if not isinstance(value, tuple)]
+    refused = [v[1] for v in out if isinstance(v, tuple) and isinstance(v[0], OutputTag)]
+    return accepted, rows_of(REJECTS, refused)
+
+
+def test_a_record_goes_on_under_its_call_with_where_it_came_from(step):
+    ((call_id, stream_ms, data),), rejects = send(step, record_json(chunk(0)))
+
+    opened = decode_opened(data)
+    assert (call_id, stream_ms) == ("call-1", 0)
+    assert opened.record == chunk(0)
+    assert opened.arrival == arrival(T0, 17, shard="a")
+    assert rejects == []
+
+
+def test_a_heartbeat_moves_stream_time_under_no_call(step, clock):
+    send(step, record_json(Heartbeat()))
+    clock.now_ms = 30_000
+
+    ((call_id, stream_ms, data),), _ = send(step, record_json(Heartbeat()), T0 + 30_000)
+
+    assert (call_id, stream_ms, data) == (NO_CALL, T0 + 30_000, b"")
+
+
+def test_a_refused_record_is_a_reject_with_its_payload_and_tells_the_calls_ledger(step):
+    data = record_json(chunk(0)).replace(b"mulaw", b"opus!")
+
+    ((call_id, _, notice),), (reject,) = send(step, data, T0 + 5)
+
+    assert (call_id, decode_opened(notice).record) == (
+        "call-1",
+        RejectNotice("call-1", "customer", is_audio=True),
+    )
+    assert reject == {
+        "step": "open",
+        "reason": "unknown_encoding",
+        "call_id": "call-1",
+        "stream": "audio",
+        "shard": "a",
+        "sequence_number": "17",
+        "arrival": T0 + 5,
+        "payload": data,
+        "dt": "2026-11-23",
+    }
+
+
+def test_a_refused_record_of_no_call_is_a_reject_alone(step):
+    accepted, (reject,) = send(step, b"\xff\xfe")
+
+    assert accepted == []
+    assert (reject["reason"], reject["call_id"], reject["payload"]) == (
+        "not_utf8",
+        None,
+        b"\xff\xfe",
+    )
+
+
+def test_text_on_the_audio_stream_is_refused(step):
+    _, (reject,) = send(step, record_json(utterance(0)))
+
+    assert reject["reason"] == "wrong_stream"
+
+
+def test_no_field_of_a_record_moves_stream_time(step, clock):
+    send(step, record_json(call_started()), T0)
+    clock.now_ms = 40_000
+    far = call_started(started_at_ms=T0 + 86_000_000)
+
+    ((_, stream_ms, _),), _ = send(step, record_json(far), T0 + 1)
+
+    assert stream_ms == T0 + 1
+
+
+def test_refused_records_move_stream_time_too(step, clock):
+    """A shard on which only rubbish comes is not silent."""
+    send(step, record_json(Heartbeat()), T0)
+    clock.now_ms = 40_000
+    send(step, b"rubbish", T0 + 9)
+
+    ((_, stream_ms, _),), _ = send(step, record_json(Heartbeat()), T0 + 3)
+
+    assert stream_ms == T0 + 9
