@@ -1,6 +1,6 @@
 """The shipped audio model: Whisper's first encoder layers, mean and deviation, a linear head.
 
-The head knows six emotions; ``udfs.models.labels`` sums them to sentiments. Early layers, before
+The head knows seven emotions; ``udfs.models.labels`` sums them to sentiments. Early layers, before
 Whisper turns sound into words, carry how something is said.
 """
 

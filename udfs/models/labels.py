@@ -28,6 +28,7 @@ KNOWN_LABELS: Mapping[str, str] = {
     "fear": "negative",
     "sadness": "negative",
     "happiness": "positive",
+    "boredom": "neutral",  # a flat voice; see udfs.training.emodb
 }
 """Lower case. cardiffnlp/twitter-roberta-base-sentiment-latest says negative, neutral, positive."""
 

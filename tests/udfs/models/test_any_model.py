@@ -136,3 +136,9 @@ def test_a_model_that_brings_code_is_refused(tmp_path):
     (path / "code.py").write_text("raise SystemExit('code of a stranger ran')\n")
     with pytest.raises(ModelError, match="cannot be read"):
         load_text_model(ModelSpec(str(path)))
+
+
+def test_a_hub_id_that_is_not_cached_is_an_error_with_a_remedy_when_offline(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=r"superb-er cannot be read from the hub"):
+        load_audio_model(ModelSpec("superb/hubert-base-superb-er"))
