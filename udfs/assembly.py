@@ -108,7 +108,7 @@ class Assembly:
             store.put(participant_id, index, window)
             changed.add((participant_id, index))
             if not window.emitted and window.audio is None:
-                audio_to_come = newest is not None and newest < index
+                audio_to_come = text.utterance.audio_begun if newest is None else newest < index
                 due_ms = text.utterance.accepted_at_ms + self._text_wait_ms
                 self._await(state, participant_id, index, None if audio_to_come else due_ms)
         yield from self._show_again(call_id, state, store, changed, now_ms)

@@ -324,6 +324,7 @@ class Intake:
             record.language,
             record.confidence,
             now_ms,
+            audio_begun=voice.chunks > 0,
         )
         yield ToDo(work, text=record.text)
 

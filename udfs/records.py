@@ -166,6 +166,8 @@ class UtteranceAccepted(msgspec.Struct, frozen=True, tag=True):
     language: str
     confidence: float | None
     accepted_at_ms: int
+    audio_begun: bool = False
+    """Audio of the participant has come: this is no chat, and the window's own may be to come."""
 
 
 class ParticipantLedger(msgspec.Struct, frozen=True):
