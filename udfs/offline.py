@@ -118,7 +118,8 @@ def _read(utterance: Utterance, scorers: Scorers, now_ms: int) -> ScoredText:
 def _closed(
     folder: CallFolder, chunks: Mapping[str, list[AudioChunk]], utterances: list[Utterance]
 ) -> CallClosed:
-    num_records = 2 + sum(map(len, chunks.values())) + len(utterances)
+    num_joined = sum(recorded.joined_ms is not None for recorded in folder.participants)
+    num_records = 2 + num_joined + sum(map(len, chunks.values())) + len(utterances)
     return CallClosed(
         started_at_ms=folder.started_at_ms,
         ended_at_ms=folder.started_at_ms + folder.end_ms,
