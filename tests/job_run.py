@@ -46,7 +46,7 @@ def hear(signal: WindowSignal) -> WindowScore:
     return WindowScore(triple_of(content), None, "ear", signal.covered_ms, ratio, level, 12.0)
 
 
-def read(text: str) -> TextScore:
+def read(text: str, language: str = "en") -> TextScore:
     if not text:
         return TextScore(None, "no_words", None)
     return TextScore(triple_of(text.encode()), None, "eye")
@@ -145,9 +145,9 @@ class JobRun:
         )
 
     def _hand_on(self) -> None:
-        for call_id, work, signal, text, _ in self.intake.output:
+        for call_id, work, signal, text, language in self.intake.output:
             heard = None if signal is None else encode(hear(decode_signal(signal)))
-            known = None if text is None else encode(read(text))
+            known = None if text is None else encode(read(text, language))
             self.work.append(decode_work(work))
             self.assembly.send(call_id, Row(call_id, work, heard, known))
         self.intake.output.clear()

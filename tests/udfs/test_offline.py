@@ -1,0 +1,170 @@
+"""Offline is the reference: the same rows as the stream gives, for any way of sending the call."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from flink_job import call_intake
+from tests.call_folder_builders import (
+    participant,
+    tone,
+    utterance,
+    write_call,
+    write_chat,
+    write_sound,
+    write_transfer,
+)
+from tests.job_run import FUSER, JobRun, newest, triple_of
+from udfs import offline
+from udfs.call_folder import read_call_folder
+from udfs.envelope import Door, Limits
+from udfs.offline import Scorers, score_call
+from udfs.records import Arrival
+from udfs.replay_plan import ReplayOptions, plan_replay
+from udfs.rows import CALLS, LEDGER, SEGMENTS, Ledger, Segment, Summary
+from udfs.score_text import score_text
+from udfs.score_window import score_window
+
+NOW_MS = 1_800_000_000_000
+
+
+class Hears:
+    """Speech wherever the sound is not silent, second by second."""
+
+    def speech_spans_ms(self, waveform):
+        loud = [abs(waveform[k * 16_000 : (k + 1) * 16_000]).max() > 0.01 for k in range(5)]
+        return tuple((k * 1_000, (k + 1) * 1_000) for k in range(5) if loud[k])
+
+
+class Feels:
+    model_id = "ear"
+
+    def probabilities(self, waveform):
+        return triple_of(waveform.tobytes())
+
+
+class Reads:
+    model_id = "eye"
+
+    def probabilities(self, text):
+        return triple_of(text.encode())
+
+
+SCORERS = Scorers(Hears(), Feels(), {"en": Reads()}, FUSER)
+
+
+@pytest.fixture(autouse=True)
+def same_models_in_the_stream(monkeypatch):
+    monkeypatch.setattr(call_intake, "_monotonic_ms", lambda: 0)
+    monkeypatch.setattr(
+        "tests.job_run.hear", lambda signal: score_window(signal, SCORERS.detector, SCORERS.audio)
+    )
+    monkeypatch.setattr(
+        "tests.job_run.read", lambda text, language: score_text(text, language, SCORERS.text)
+    )
+
+
+def write_one_sided(folder, sample_rate_hz=11_025):
+    """Sound at a rate without whole samples a millisecond, from 1.5 s on; no transcript."""
+    write_sound(folder / "customer.wav", tone(12_345, sample_rate_hz), sample_rate_hz)
+    return write_call(
+        folder,
+        [participant("customer", audio="customer.wav", offset_ms=1_503), participant("agent")],
+    )
+
+
+def write_words_beyond_the_sound(folder):
+    write_sound(folder / "customer.wav", tone(7_000))
+    return write_call(
+        folder,
+        [participant("customer", audio="customer.wav"), participant("agent")],
+        [
+            utterance("customer", 0, 6_000, 13_000, text="one two three"),
+            utterance("agent", 0, 30_000, 31_000, language="de"),
+            utterance("agent", 1, 31_000, 32_000, text="?!"),
+        ],
+    )
+
+
+FOLDERS = [write_transfer, write_chat, write_one_sided, write_words_beyond_the_sound]
+DISTURBANCES = [
+    ReplayOptions(),
+    ReplayOptions(chunk_ms=130, shuffle_ms=1_500, duplicate=0.05, seed=1),
+    ReplayOptions(chunk_ms=1_000, shuffle_ms=1_500, duplicate=0.2, seed=2),
+    ReplayOptions(chunk_ms=37, shuffle_ms=5_000, seed=3),
+]
+
+
+def rows_offline(folder):
+    rows = list(score_call(folder, SCORERS, NOW_MS))
+    of_kind = {
+        table.folder: [dataclasses.asdict(row) for row in rows if isinstance(row, kind)]
+        for table, kind in ((SEGMENTS, Segment), (CALLS, Summary), (LEDGER, Ledger))
+    }
+    return {t.folder: newest(t, of_kind[t.folder]) for t in (SEGMENTS, CALLS, LEDGER)}
+
+
+def send_through(job: JobRun, folder, options: ReplayOptions) -> None:
+    """As Kinesis would: bytes through the door."""
+    door = Door(Limits(started_at_past_days=36_500))
+    for number, planned in enumerate(plan_replay([folder], options).records):
+        came = Arrival(planned.stream, "shard", str(number), NOW_MS + planned.at_ms)
+        job.send(door.open(planned.data, came), arrival_ms=came.arrival_ms)
+        if number % 5 == 0:
+            job.advance_clock(700)
+
+
+@pytest.mark.parametrize("options", DISTURBANCES, ids=["plain", "130 ms", "1 s", "37 ms"])
+@pytest.mark.parametrize("write", FOLDERS)
+def test_the_stream_gives_the_rows_of_offline(tmp_path, write, options):
+    folder = read_call_folder(write(tmp_path / "call"))
+    expected = rows_offline(folder)
+    job = JobRun()
+
+    send_through(job, folder, options)
+
+    assert job.rejects == []
+    found = {
+        "segments": newest(SEGMENTS, job.segments),
+        "calls": newest(CALLS, job.summaries),
+        "ledger": newest(LEDGER, job.ledgers),
+    }
+    # by the way of chunking
+    vary = {
+        "emitted_at", "revision", "chunks_expected", "chunks_seen", "chunks_duplicate",
+    }  # fmt: skip
+    for table, rows in expected.items():
+        assert sorted(found[table]) == sorted(rows)
+        for key, row in rows.items():
+            for name, value in row.items():
+                if (name in vary and options != ReplayOptions()) or name == "emitted_at":
+                    continue
+                told = pytest.approx(value, abs=1e-9) if isinstance(value, float) else value
+                assert found[table][key][name] == told, (table, key, name)
+
+
+@pytest.mark.parametrize("write", FOLDERS)
+def test_a_whole_folder_is_complete(tmp_path, write):
+    rows = rows_offline(read_call_folder(write(tmp_path / "call")))
+
+    assert all(row["complete"] for row in rows["ledger"].values())
+
+
+def test_every_window_that_the_sound_touches_has_a_row(tmp_path):
+    rows = rows_offline(read_call_folder(write_one_sided(tmp_path / "call")))
+
+    # 1.503 to 13.848 s
+    assert [key[2] for key in rows["segments"]] == [0, 5_000, 10_000]
+
+
+def test_a_partial_utterance_is_not_scored(tmp_path):
+    rows = rows_offline(read_call_folder(write_transfer(tmp_path / "call")))
+
+    assert rows["ledger"]["call", "agent-2"]["utterances_seen"] == 1
+    assert rows["ledger"]["call", "all"]["utterances_expected"] == 3
+
+
+def test_the_reference_cuts_as_the_replay_does_by_default():
+    assert ReplayOptions().chunk_ms == offline.CHUNK_MS
