@@ -181,7 +181,16 @@ def _wait_until_closed(
 class JobProcess:
     """The job as a child process with workers of its own; leaving the context ends them all."""
 
-    def __init__(self, properties: Path, work_dir: Path) -> None:
+    def __init__(
+        self, properties: Path, work_dir: Path, module: str = "flink_job.local_job"
+    ) -> None:
+        """Start it.
+
+        Args:
+            properties: the settings' file.
+            work_dir: for its logs, checkpoints and savepoints.
+            module: what is run; one that calls ``flink_job.local_job.start``.
+        """
         self._work_dir = work_dir
         self._logs = work_dir / "logs"
         self._logs.mkdir()
@@ -193,7 +202,7 @@ class JobProcess:
                 [
                     sys.executable,
                     "-m",
-                    "flink_job.local_job",
+                    module,
                     str(properties),
                     str(work_dir),
                     str(self.rest_port),

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from flink_job.settings import Settings, parse_settings, read_properties
 
 JAR = Path("build") / "pyflink-dependencies.jar"
 _TERMINAL = ("FAILED", "FINISHED", "CANCELED")
-_POLL_S = 0.2
+_POLL_S = 0.5
 
 # Read by PyFlink and by the JVM when they start, so set before pyflink is imported:
 ENVIRONMENT = {
@@ -50,11 +51,22 @@ def local_options(settings: Settings, work_dir: Path, rest_port: int) -> dict[st
         "restart-strategy.fixed-delay.delay": "500 ms",
         "rest.bind-port": str(rest_port),
         "rest.bind-address": "127.0.0.1",
+        # An answer of the REST endpoint is as old as its last fetch.
+        "metrics.fetcher.update-interval": "500",
     }
 
 
-def main(properties: Path, work_dir: Path, rest_port: int) -> int:
-    """Run the job until it is told to stop; 0 when it stopped with a savepoint."""
+def main(
+    properties: Path, work_dir: Path, rest_port: int, build: Callable[..., Any] | None = None
+) -> int:
+    """Run the job until it is told to stop; 0 when it stopped with a savepoint.
+
+    Args:
+        properties: the settings' file.
+        work_dir: for checkpoints and savepoints.
+        rest_port: for Flink's REST interface.
+        build: builds another job in place of ours, as ``flink_job.main.build_job`` does.
+    """
     os.environ.update(ENVIRONMENT)
     from flink_job.main import JOB_NAME, build_job, job_configuration  # noqa: PLC0415 - see ENVIRONMENT
 
@@ -62,19 +74,20 @@ def main(properties: Path, work_dir: Path, rest_port: int) -> int:
     configuration = job_configuration(settings)
     for key, value in local_options(settings, work_dir, rest_port).items():
         configuration.set_string(key, value)
-    job = build_job(settings, configuration)
+    job = (build or build_job)(settings, configuration)
     client = job.env.execute_async(JOB_NAME)
     job_id = str(client.get_job_id())
     _tell(event="started", job_id=job_id)
     stop = _stop_requested()
+    restarts = 0
     while True:
         time.sleep(_POLL_S)
         status = client.get_job_status().result().name
         if status in _TERMINAL:
             _tell(event="ended", status=status, reason=_failure(client))
             return 1
+        restarts = max(restarts, num_restarts(rest_port, job_id))
         if stop.is_set():
-            restarts = num_restarts(rest_port, job_id)
             savepoints = (work_dir / "savepoints").resolve().as_uri()
             savepoint = client.stop_with_savepoint(False, savepoints).result()
             _tell(event="stopped", savepoint=savepoint, restarts=restarts)
@@ -86,6 +99,7 @@ def num_restarts(rest_port: int, job_id: str) -> int:
     url = f"http://127.0.0.1:{rest_port}/jobs/{job_id}/metrics?get=numRestarts"
     with urllib.request.urlopen(url, timeout=10) as answer:
         metrics = json.load(answer)
+    # Nothing until the first fetch, which a request only sets off.
     return int(metrics[0]["value"]) if metrics else 0
 
 
@@ -117,8 +131,13 @@ def _tell(**event: Any) -> None:
     print(json.dumps(event), flush=True)
 
 
-if __name__ == "__main__":
-    code = main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+def start(build: Callable[..., Any] | None = None) -> None:
+    """Run with the arguments of the command line, and end the process."""
+    code = main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), build)
     sys.stdout.flush()
     # The gateway's threads would keep the process.
     os._exit(code)
+
+
+if __name__ == "__main__":
+    start()

@@ -22,7 +22,7 @@ from flink_job.settings import (
     parse_settings,
     read_properties,
 )
-from flink_job.topology import build_topology
+from flink_job.topology import ModelUdfs, build_topology, model_udfs
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS
 
 JOB_NAME = "call-sentiment"
@@ -51,14 +51,22 @@ def job_configuration(settings: Settings) -> Configuration:
     return configuration
 
 
-def build_job(settings: Settings, configuration: Configuration) -> Job:
-    """The whole job, ready to execute."""
+def build_job(
+    settings: Settings, configuration: Configuration, models: ModelUdfs | None = None
+) -> Job:
+    """The whole job, ready to execute.
+
+    Args:
+        settings: of the job.
+        configuration: of Flink.
+        models: other scorers than those of the settings.
+    """
     env = StreamExecutionEnvironment.get_execution_environment(configuration)
     tables = StreamTableEnvironment.create(env)
     properties = _consumer_properties(settings.streams)
     audio = read_stream(env, tables, settings.streams.audio_stream, properties, "audio-source")
     text = read_stream(env, tables, settings.streams.text_stream, properties, "text-source")
-    outputs = build_topology(tables, audio, text, settings)
+    outputs = build_topology(tables, audio, text, settings, models or model_udfs(settings))
     sinks = (
         (SEGMENTS, outputs.segments),
         (CALLS, outputs.calls),

@@ -243,7 +243,7 @@ class _ModelSettings(_Group):
     ] = None
     operating_prior: Annotated[
         OptionalPrior,
-        Field(description="shares on your calls; unset: the model's own (0.15,0.70,0.15)"),
+        Field(description="shares on your calls; unset: the model's own (0.25,0.50,0.25)"),
     ] = None
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],

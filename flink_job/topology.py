@@ -12,7 +12,7 @@ What a step cannot use leaves as a reject.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyflink.common import Duration, Types, WatermarkStrategy
 from pyflink.datastream import DataStream
@@ -47,13 +47,26 @@ class Outputs(NamedTuple):
     rejects: DataStream
 
 
+class ModelUdfs(NamedTuple):
+    """What scores, as vectorised UDFs."""
+
+    audio: Any
+    """``signal`` to a ``WindowScore``, both as BYTES."""
+    text: Any
+    """``text, language`` to a ``TextScore`` as BYTES."""
+
+
 class Step(NamedTuple):
     accepted: DataStream
     refused: DataStream
 
 
 def build_topology(
-    tables: StreamTableEnvironment, audio: DataStream, text: DataStream, settings: Settings
+    tables: StreamTableEnvironment,
+    audio: DataStream,
+    text: DataStream,
+    settings: Settings,
+    models: ModelUdfs,
 ) -> Outputs:
     """Connect the steps. Sources and sinks belong to the caller."""
     audio_records = open_records(audio, "audio", settings)
@@ -61,7 +74,7 @@ def build_topology(
     # (call_id, stream_ms, opened)
     work = take_in(audio_records.accepted.union(text_records.accepted), settings)
     # (call_id, work, signal, text, language)
-    scored = score(tables, work.accepted, settings)
+    scored = score(tables, work.accepted, models)
     # (call_id, work, audio_score, text_score)
     segments = assemble(scored, settings)
     return Outputs(
@@ -99,10 +112,17 @@ def take_in(records: DataStream, settings: Settings) -> Step:
     return Step(work, work.get_side_output(rejects_tag()))
 
 
-def score(tables: StreamTableEnvironment, work: DataStream, settings: Settings) -> DataStream:
+def model_udfs(settings: Settings) -> ModelUdfs:
+    """The models of the settings."""
+    return ModelUdfs(
+        audio=score_audio_udf(settings.audio_spec()), text=score_text_udf(settings.text_specs())
+    )
+
+
+def score(tables: StreamTableEnvironment, work: DataStream, models: ModelUdfs) -> DataStream:
     tables.create_temporary_view("work", tables.from_data_stream(work))
-    tables.create_temporary_function("score_audio", score_audio_udf(settings.audio_spec()))
-    tables.create_temporary_function("score_text", score_text_udf(settings.text_specs()))
+    tables.create_temporary_function("score_audio", models.audio)
+    tables.create_temporary_function("score_text", models.text)
     return tables.to_data_stream(
         tables.sql_query(
             "SELECT call_id, `work`, score_audio(signal) AS audio_score, "

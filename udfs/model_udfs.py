@@ -64,11 +64,10 @@ class ScoreText(ScalarFunction):
 
 def load_text_models(specs: Mapping[str, ModelSpec]) -> dict[str, TextModel]:
     """One model a language; one that serves several languages is loaded once."""
-    loaded: dict[str, TextModel] = {}
-    models: dict[str, TextModel] = {}
-    for language, spec in specs.items():
-        models[language] = loaded.setdefault(repr(spec), load_text_model(spec))
-    return models
+    loaded = {
+        key: load_text_model(spec) for key, spec in {repr(s): s for s in specs.values()}.items()
+    }
+    return {language: loaded[repr(spec)] for language, spec in specs.items()}
 
 
 def score_audio_udf(spec: ModelSpec | None) -> Any:
