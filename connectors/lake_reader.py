@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from connectors.object_store import arrow_filesystem, is_object_store
 from udfs.rows import Column, ColumnType, Table
 
 Root: TypeAlias = str | Path
@@ -122,6 +123,8 @@ def write_rows(
 
 
 def _open_root(root: Root) -> tuple[fs.FileSystem, str]:
+    if is_object_store(str(root)):
+        return arrow_filesystem(), str(root).partition("://")[2].rstrip("/")
     if "://" in str(root):
         filesystem, path = fs.FileSystem.from_uri(str(root))
         return filesystem, path.rstrip("/")

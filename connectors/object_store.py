@@ -1,35 +1,82 @@
-"""S3, as far as the job itself does not write there: may we?"""
+"""S3 and what stands in for it: where it is, and whether we may write there.
+
+On AWS nothing is to be set. A local stand-in is named as AWS' own tools name it, by the environment
+variable ``AWS_ENDPOINT_URL_S3``; credentials come from where those tools look for them.
+"""
 
 from __future__ import annotations
 
+import os
 import uuid
+from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from pyarrow import fs
 
-from connectors.kinesis_client import is_local_endpoint
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_S3"
+SCHEMES = ("s3a", "s3")
 
 
 class ObjectStoreError(Exception):
     """The bucket cannot be written; the message says why and what to do."""
 
 
-def check_writable(bucket: str, prefix: str, endpoint: str | None) -> None:
+def is_object_store(root: str) -> bool:
+    """Whether an output root is in S3 and not a folder."""
+    return root.partition("://")[0] in SCHEMES
+
+
+def arrow_filesystem() -> fs.S3FileSystem:
+    """S3 for pyarrow.
+
+    Raises:
+        OSError: at its first use, where the bucket cannot be reached.
+    """
+    endpoint = os.environ.get(ENDPOINT_VARIABLE)
+    return fs.S3FileSystem(endpoint_override=endpoint) if endpoint else fs.S3FileSystem()
+
+
+def flink_options() -> dict[str, str]:
+    """S3 for Flink's plugin, where there is no service to set it."""
+    endpoint = os.environ.get(ENDPOINT_VARIABLE)
+    options = {"s3.endpoint": endpoint, "s3.path.style.access": "true"} if endpoint else {}
+    if "AWS_ACCESS_KEY_ID" in os.environ:
+        options["s3.access-key"] = os.environ["AWS_ACCESS_KEY_ID"]
+        options["s3.secret-key"] = os.environ["AWS_SECRET_ACCESS_KEY"]
+    return options
+
+
+def install_plugin(jar: Path, plugins: Path) -> None:
+    """Put Flink's S3 file system, which is in our one jar, where Flink looks for plugins.
+
+    The environment variable FLINK_PLUGINS_DIR must name ``plugins`` before the JVM starts.
+    """
+    folder = plugins / "s3-fs-hadoop"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / jar.name).symlink_to(jar.resolve())
+
+
+def load_plugin(gateway: Any, configuration: Any) -> None:
+    """Make the JVM know S3: a local job reads the ``s3.*`` options at no other time."""
+    flink = gateway.jvm.org.apache.flink.core
+    java_configuration = configuration._j_configuration  # noqa: SLF001 - no public way
+    manager = flink.plugin.PluginUtils.createPluginManagerFromRootFolder(java_configuration)
+    flink.fs.FileSystem.initialize(java_configuration, manager)
+
+
+def check_writable(bucket: str, prefix: str) -> None:
     """Write and delete an empty object under the prefix.
 
     Raises:
         ObjectStoreError: it could not be written.
     """
-    dummies = (
-        {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-        if endpoint and is_local_endpoint(endpoint)
-        else {}
-    )
-    config = Config(retries={"max_attempts": 2}, connect_timeout=5, s3={"addressing_style": "path"})
-    client = boto3.client("s3", endpoint_url=endpoint, config=config, **dummies)
+    config = Config(retries={"max_attempts": 2}, connect_timeout=5)
     key = f"{prefix}/_check/{uuid.uuid4()}".lstrip("/")
     try:
+        client = boto3.client("s3", config=config)
         client.put_object(Bucket=bucket, Key=key, Body=b"")
         client.delete_object(Bucket=bucket, Key=key)
     except ClientError as error:

@@ -37,7 +37,10 @@ console = Console()
 errors = Console(stderr=True)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
-Output = Annotated[Path, typer.Option(help="Folder for segments/, calls/, ledger/, rejects/.")]
+Output = Annotated[
+    str,
+    typer.Option(help="Folder or s3a://bucket/prefix for segments/, calls/, ledger/, rejects/."),
+]
 Properties = Annotated[
     Path | None, typer.Option(help="Settings in the service's format (property groups as JSON).")
 ]
@@ -110,11 +113,11 @@ def local(
             raise typer.Exit(FAILED)
 
 
-def _preflight_local(given: dict[str, dict[str, str]], output: Path) -> None:
+def _preflight_local(given: dict[str, dict[str, str]], output: str) -> None:
     """Settings, models and output, before kinesalite and Flink take their seconds."""
     from flink_job.preflight import check_models, check_output  # noqa: PLC0415 - loads torch
 
-    settings = parse_settings(local_groups(given, "http://127.0.0.1", str(output.resolve())))
+    settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
     check_output(settings)
     check_models(settings)
 
@@ -194,7 +197,7 @@ def offline(calls: Calls, output: Output, properties: Properties = None) -> None
         from flink_job.offline import run_offline  # noqa: PLC0415 - loads torch
 
         given = read_properties(properties) if properties else {}
-        settings = parse_settings(local_groups(given, "http://127.0.0.1", str(output.resolve())))
+        settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
         folders = read_call_folders(calls)
         with ConsoleProgress(errors) as progress:
             run_offline(folders, settings, output, progress)

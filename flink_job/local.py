@@ -22,6 +22,7 @@ from typing import Any, Protocol, Self
 from connectors.kinesalite import Kinesalite
 from connectors.kinesis_client import connect
 from connectors.lake_reader import finished_files, newest, read_rows
+from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
 from flink_job.local_job import ENVIRONMENT
 from flink_job.settings import parse_settings
@@ -104,7 +105,7 @@ def run_local(
     call_ids: list[str],
     records: tuple[PlannedRecord, ...],
     speed: float | None,
-    output: Path,
+    output: str,
     given: Mapping[str, Mapping[str, str]],
     progress: Progress,
     dropped: Mapping[str, Mapping[str, tuple[int, ...]]],
@@ -117,13 +118,13 @@ def run_local(
         SettingsError: a given setting cannot be used.
     """
     began_s = time.monotonic()
-    root = output.resolve()
+    root = output if is_object_store(output) else Path(output).resolve().as_uri()
     earlier = finished_files(root, TABLES)
     with ExitStack() as stack:
         work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="call-sentiment-")))
         progress.step("starting kinesalite")
         kinesalite = stack.enter_context(Kinesalite())
-        groups = local_groups(given, kinesalite.endpoint, root.as_uri())
+        groups = local_groups(given, kinesalite.endpoint, root)
         settings = parse_settings(groups)
         kinesis = connect(settings.streams.region, kinesalite.endpoint)
         for kind, name in STREAMS.items():
@@ -163,7 +164,7 @@ def write_properties(groups: Mapping[str, Mapping[str, str]], work_dir: Path) ->
 
 def _wait_until_closed(
     job: JobProcess,
-    root: Path,
+    root: str,
     earlier: frozenset[str],
     call_ids: set[str],
     progress: Progress,

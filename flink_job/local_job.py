@@ -19,6 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from connectors.object_store import (
+    flink_options,
+    install_plugin,
+    is_object_store,
+    load_plugin,
+)
 from flink_job.settings import Settings, parse_settings, read_properties
 
 JAR = Path("build") / "pyflink-dependencies.jar"
@@ -68,12 +74,21 @@ def main(
         build: builds another job in place of ours, as ``flink_job.main.build_job`` does.
     """
     os.environ.update(ENVIRONMENT)
+    from pyflink.java_gateway import get_gateway  # noqa: PLC0415 - see ENVIRONMENT
+
     from flink_job.main import JOB_NAME, build_job, job_configuration  # noqa: PLC0415 - see ENVIRONMENT
 
     settings = parse_settings(read_properties(properties))
     configuration = job_configuration(settings)
-    for key, value in local_options(settings, work_dir, rest_port).items():
+    options = local_options(settings, work_dir, rest_port)
+    if is_object_store(settings.lake.root):
+        install_plugin(JAR, work_dir / "plugins")
+        os.environ["FLINK_PLUGINS_DIR"] = str(work_dir / "plugins")
+        options |= flink_options()
+    for key, value in options.items():
         configuration.set_string(key, value)
+    if is_object_store(settings.lake.root):
+        load_plugin(get_gateway(), configuration)
     job = (build or build_job)(settings, configuration)
     client = job.env.execute_async(JOB_NAME)
     job_id = str(client.get_job_id())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.lake_reader import write_rows
@@ -35,7 +34,7 @@ def load_scorers(settings: Settings) -> Scorers:
 
 
 def run_offline(
-    folders: Sequence[CallFolder], settings: Settings, output: Path, progress: Progress
+    folders: Sequence[CallFolder], settings: Settings, output: str, progress: Progress
 ) -> None:
     """Score every call and write its rows.
 

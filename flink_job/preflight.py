@@ -79,7 +79,7 @@ def check_output(settings: Settings) -> None:
     url = urlsplit(root)
     if url.scheme in ("s3a", "s3"):
         try:
-            check_writable(url.netloc, url.path.strip("/"), settings.lake.s3_endpoint)
+            check_writable(url.netloc, url.path.strip("/"))
         except ObjectStoreError as error:
             raise SettingsError("lake", "root", root, str(error)) from None
         return

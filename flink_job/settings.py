@@ -153,9 +153,6 @@ class LakeSettings(_Group):
     """Where the rows go."""
 
     root: Annotated[str, Field(min_length=1, description="s3a://bucket/prefix or a folder")]
-    s3_endpoint: Annotated[
-        OptionalText, Field(description="for a local stand-in; unset on AWS")
-    ] = None
     auto_compaction: Annotated[
         bool, Field(description="join the small files of one checkpoint")
     ] = True
