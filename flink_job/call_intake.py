@@ -26,6 +26,8 @@ from udfs.records import UtteranceAccepted
 from udfs.rows import EpochMs, Reject
 
 DEADLINE_GRID_MS = 1_000
+IDLE_GRID_MS = 10_000
+"""Every record moves the idle deadline of a call that goes on: a coarser grid, fewer timers."""
 BEHIND_MS = 1_000
 """A record this far behind stream time shows that stream time was wrong."""
 END_OF_STREAM_MS = 2**63 - 1
@@ -105,7 +107,8 @@ class CallIntake(KeyedProcessFunction):
         if deadline_ms is not None:
             # One that has passed but is not believed yet comes back on the next grid line.
             at_ms = max(deadline_ms, stream_ms + 1)
-            ctx.timer_service().register_event_time_timer(_on_grid(at_ms))
+            grid_ms = IDLE_GRID_MS if call.ended is None else DEADLINE_GRID_MS
+            ctx.timer_service().register_event_time_timer(_on_grid(at_ms, grid_ms))
         gap_deadline_ms = self._intake.gap_deadline_ms(call)
         if gap_deadline_ms is not None:
             ctx.timer_service().register_processing_time_timer(max(gap_deadline_ms, now_ms + 1))
@@ -137,9 +140,9 @@ class CallIntake(KeyedProcessFunction):
             yield Row(call_id, encode(work), signal, decision.text, language)
 
 
-def _on_grid(at_ms: int) -> int:
+def _on_grid(at_ms: int, grid_ms: int = DEADLINE_GRID_MS) -> int:
     """The next coarse instant: many records of a call share one timer."""
-    return -(-at_ms // DEADLINE_GRID_MS) * DEADLINE_GRID_MS
+    return -(-at_ms // grid_ms) * grid_ms
 
 
 def _monotonic_ms() -> int:

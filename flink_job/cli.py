@@ -19,6 +19,7 @@ from connectors.lake_reader import LakeError
 from connectors.replay import Heartbeats, InjectError, Replayer, mix, read_injected
 from flink_job.local import LocalJobError, local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
+from flink_job.preflight import check_models, check_output, examine
 from flink_job.settings import DEFAULT_PROPERTIES, SettingsError, parse_settings, read_properties
 from udfs.call_folder import CallFolder, CallFolderError, read_call_folders
 from udfs.records import StreamName
@@ -115,8 +116,6 @@ def local(
 
 def _preflight_local(given: dict[str, dict[str, str]], output: str) -> None:
     """Settings, models and output, before kinesalite and Flink take their seconds."""
-    from flink_job.preflight import check_models, check_output  # noqa: PLC0415 - loads torch
-
     settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
     check_output(settings)
     check_models(settings)
@@ -144,8 +143,6 @@ def check(
 ) -> None:
     """Look at settings, streams, models and output without starting the job."""
     with explained():
-        from flink_job.preflight import examine  # noqa: PLC0415 - loads torch
-
         settings = parse_settings(read_properties(properties))
         findings = list(examine(settings))
         for finding in findings:

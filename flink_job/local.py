@@ -24,7 +24,7 @@ from connectors.kinesis_client import connect
 from connectors.lake_reader import finished_files, newest, read_rows
 from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
-from flink_job.local_job import ENVIRONMENT
+from flink_job.local_job import ENVIRONMENT, START_FAST
 from flink_job.settings import parse_settings
 from udfs.records import StreamName
 from udfs.replay_plan import PlannedRecord
@@ -213,7 +213,7 @@ class JobProcess:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                env={**os.environ, **ENVIRONMENT, "FLINK_LOG_DIR": str(self._logs)},
+                env={**START_FAST, **os.environ, **ENVIRONMENT, "FLINK_LOG_DIR": str(self._logs)},
             )
         threading.Thread(target=self._listen, name="job events", daemon=True).start()
 

@@ -39,6 +39,10 @@ ENVIRONMENT = {
     "AWS_CBOR_DISABLE": "true",
 }
 
+# Defaults, which the user's environment overrides. A JVM that compiles once and collects on one
+# thread starts a job on two cores in two thirds of the time.
+START_FAST = {"JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
 
 def local_options(settings: Settings, work_dir: Path, rest_port: int) -> dict[str, str]:
     """What belongs to the service where there is one."""

@@ -12,9 +12,7 @@ from urllib.parse import urlsplit
 from connectors.kinesis_client import KinesisError, connect
 from connectors.object_store import ObjectStoreError, check_writable
 from flink_job.settings import Settings, SettingsError
-from udfs.models.audio import load_audio_model
-from udfs.models.contract import ModelError
-from udfs.models.text import load_text_model
+from udfs.models.contract import SHIPPED, ModelError
 
 
 class Finding(NamedTuple):
@@ -30,14 +28,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for key, name in (("audio.stream", streams.audio_stream), ("text.stream", streams.text_stream)):
         yield _finding(f"stream {name}", partial(_check_stream, settings, key, name))
     yield _finding(f"output {settings.lake.root}", partial(check_output, settings))
-    if settings.models_audio.enabled:
-        yield _finding(
-            f"audio model {settings.models_audio.path}", partial(_check_audio_model, settings)
-        )
-    if settings.models_text.enabled:
-        yield _finding(
-            f"text model {settings.models_text.path}", partial(_check_text_model, settings)
-        )
+    yield from _examine_models(settings)
+
+
+def _examine_models(settings: Settings) -> Iterator[Finding]:
+    """What ships with the project is tested there; loading it takes seconds of every start."""
+    audio, text = settings.models_audio, settings.models_text
+    if audio.enabled and audio.path != SHIPPED:
+        yield _finding(f"audio model {audio.path}", partial(_check_audio_model, settings))
+    if text.enabled and text.path != SHIPPED:
+        yield _finding(f"text model {text.path}", partial(_check_text_model, settings))
 
 
 def preflight(settings: Settings) -> None:
@@ -96,18 +96,19 @@ def check_output(settings: Settings) -> None:
 
 
 def check_models(settings: Settings) -> None:
-    """Load the models that are enabled, as a worker will.
+    """Load the models that are enabled and not our own, as a worker will.
 
     Raises:
         SettingsError: one cannot be used.
     """
-    if settings.models_audio.enabled:
-        _check_audio_model(settings)
-    if settings.models_text.enabled:
-        _check_text_model(settings)
+    for finding in _examine_models(settings):
+        if finding.problem is not None:
+            raise finding.problem
 
 
 def _check_audio_model(settings: Settings) -> None:
+    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads torch
+
     try:
         load_audio_model(settings.models_audio.spec())
     except ModelError as error:
@@ -116,6 +117,8 @@ def _check_audio_model(settings: Settings) -> None:
 
 
 def _check_text_model(settings: Settings) -> None:
+    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads torch
+
     try:
         load_text_model(settings.models_text.spec())
     except ModelError as error:

@@ -414,6 +414,9 @@ class Intake:
         match record:
             case RejectNotice():
                 return
+            case AudioChunk() if record.participant_id not in tombstone.chunks:
+                yield Refusal("unknown_participant", record, arrival)
+                return
             case AudioChunk():
                 known = record.sequence < tombstone.chunks.get(record.participant_id, 0)
             case Utterance():

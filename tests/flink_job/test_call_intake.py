@@ -173,7 +173,6 @@ def test_after_a_complete_close_duplicates_are_silent(intake):
     "record",
     [
         chunk(1, who="agent-2"),
-        chunk(0, who="stranger"),
         joined("stranger"),
         utterance(0, who="stranger"),
         call_started("customer", language="de"),
@@ -187,6 +186,15 @@ def test_after_a_complete_close_what_is_no_duplicate_is_late(intake, record):
 
     assert reasons(intake) == ["late"]
     assert is_buried(intake, complete=True)
+
+
+def test_after_the_close_a_strangers_audio_is_refused_without_its_payload(intake):
+    had_a_transfer(intake)
+
+    send(intake, chunk(0, who="stranger"))
+
+    (reject,) = rejects(intake)
+    assert (reject["reason"], reject["payload"]) == ("unknown_participant", None)
 
 
 def test_after_an_incomplete_close_everything_is_late_with_its_payload(intake):
