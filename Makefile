@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv/bin
 RUN := deploy/setup/with_tools.sh
+DATA := ../shared/data
 CODE := flink_job udfs connectors tests samples
 
 .PHONY: help
@@ -42,13 +43,14 @@ bench: setup ## Measure the speed against a bare loop: build/bench.json
 
 .PHONY: models
 models: setup ## Train the shipped models anew (needs the training data)
-	$(VENV)/call-sentiment train audio
-	$(VENV)/call-sentiment train text
+	$(VENV)/python -m udfs.training.audio --data $(DATA) --output udfs/pretrained/call-sentiment-speech
+	$(VENV)/python -m udfs.training.text --data $(DATA) --output udfs/pretrained/call-sentiment-text
 
 .PHONY: format
-format: setup ## Put the code in order
+format: setup ## Put the code and the README's tables in order
 	$(VENV)/ruff check --fix $(CODE)
 	$(VENV)/ruff format $(CODE)
+	$(VENV)/python -m flink_job.readme_tables README.md
 
 .PHONY: lock
 lock: setup ## Write requirements.lock anew from pyproject.toml

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -69,12 +70,12 @@ def print_result(console: Console, result: LocalResult) -> None:
 
 
 def _table(result: LocalResult) -> Table:
-    table = Table(title="Calls")
-    for heading in ("call", "participant", "role"):
-        table.add_column(heading)
-    for heading in ("score", "q1→q4", "−/0/+", "chunks", "texts", "windows", "lost"):
-        table.add_column(heading, justify="right")
-    table.add_column("complete")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("call", overflow="ellipsis")
+    table.add_column("participant", no_wrap=True)
+    for heading in ("score", "q1→q4", "−/0/+", "chunks", "texts", "windows"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("complete", no_wrap=True)
     summaries = {(row.call_id, row.participant_id): row for row in result.summaries}
     ledgers = sorted(
         result.ledgers,
@@ -88,20 +89,26 @@ def _table(result: LocalResult) -> Table:
             *_feeling(summary),
             _of(row.chunks_seen, row.chunks_expected),
             _of(row.utterances_seen, row.utterances_expected),
-            str(row.windows_scored),
-            str(row.windows_lost),
+            _windows(row),
             "[green]yes[/]" if row.complete else "[red]no[/]",
             end_section=row.participant_id == ALL_PARTICIPANTS,
         )
     return table
 
 
-def _feeling(summary: Summary | None) -> tuple[str, str, str, str]:
+def _windows(row: Ledger) -> str:
+    return (
+        f"{row.windows_scored}, {row.windows_lost} lost"
+        if row.windows_lost
+        else str(row.windows_scored)
+    )
+
+
+def _feeling(summary: Summary | None) -> tuple[str, str, str]:
     if summary is None:
-        return "", "", "", ""
+        return "", "", ""
     labels = (summary.windows_negative, summary.windows_neutral, summary.windows_positive)
     return (
-        summary.role or "",
         _signed(summary.score),
         _signed(summary.score_change),
         "/".join(map(str, labels)),
