@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from types import TracebackType
 from typing import Self
 
@@ -71,8 +72,7 @@ def print_result(console: Console, result: LocalResult) -> None:
 
 def _table(result: LocalResult) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("call", overflow="ellipsis")
-    table.add_column("participant", no_wrap=True)
+    table.add_column("call", no_wrap=True, overflow="ellipsis")
     for heading in ("score", "q1→q4", "−/0/+", "chunks", "texts", "windows"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("complete", no_wrap=True)
@@ -81,18 +81,17 @@ def _table(result: LocalResult) -> Table:
         result.ledgers,
         key=lambda row: (row.call_id, row.participant_id == ALL_PARTICIPANTS, row.participant_id),
     )
-    for row in ledgers:
-        summary = summaries.get((row.call_id, row.participant_id))
-        table.add_row(
-            escape(row.call_id),
-            escape(row.participant_id),
-            *_feeling(summary),
-            _of(row.chunks_seen, row.chunks_expected),
-            _of(row.utterances_seen, row.utterances_expected),
-            _windows(row),
-            "[green]yes[/]" if row.complete else "[red]no[/]",
-            end_section=row.participant_id == ALL_PARTICIPANTS,
-        )
+    for call_id, rows in groupby(ledgers, key=lambda row: row.call_id):
+        table.add_row(f"[bold]{escape(call_id)}[/]")
+        for row in rows:
+            table.add_row(
+                f"  {escape(row.participant_id)}",
+                *_feeling(summaries.get((row.call_id, row.participant_id))),
+                _of(row.chunks_seen, row.chunks_expected),
+                _of(row.utterances_seen, row.utterances_expected),
+                _windows(row),
+                "[green]yes[/]" if row.complete else "[red]no[/]",
+            )
     return table
 
 
