@@ -3,7 +3,8 @@
 Timers are coarse and never relied on alone (one can be missing from a checkpoint, since PyFlink's
 wait in the task's mailbox while the barrier passes): what data can decide, data decides; each
 record registers its call's next deadline again; a timer that fires reads the state, does what is
-due, and registers the next. So a lost timer costs time, never a call.
+due, and registers the next. And where all of a call's timers are lost, pulses (``flink_job.pulses``)
+come in their place. So a lost timer costs time, never a call.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ class CallIntake(KeyedProcessFunction):
         self._distrust_until_ms = 0
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        if not value[OPENED]:
+            yield from self._look_again(ctx)
+            return
         opened = decode_opened(bytes(value[OPENED]))
         now_ms = ctx.timer_service().current_processing_time()
         stream_ms = ctx.timer_service().current_watermark()
@@ -72,6 +76,10 @@ class CallIntake(KeyedProcessFunction):
         yield from self._settle(call, ctx, now_ms, stream_ms, opened.arrival.arrival_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        yield from self._look_again(ctx)
+
+    def _look_again(self, ctx: Any) -> Iterator[Any]:
+        """Do what is due: a timer or a pulse came."""
         data = self._call.value()
         if data is None:
             return

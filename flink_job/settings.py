@@ -197,6 +197,11 @@ class CallSettings(_Group):
         PositiveMillis, Field(description="a closed call is remembered (stream time)")
     ] = 86_400_000
 
+    @property
+    def longest_wait_ms(self) -> int:
+        """The longest that anything of a call waits for, in stream time."""
+        return max(self.announcement_wait_ms, self.end_wait_ms, self.idle_wait_ms)
+
     def rules(self) -> IntakeRules:
         return IntakeRules(
             gap_wait_ms=self.gap_wait_ms,

@@ -31,6 +31,7 @@ from flink_job.arrows import (
 from flink_job.call_assembly import CallAssembly
 from flink_job.call_intake import CallIntake
 from flink_job.open_records import NO_CALL, OpenRecords
+from flink_job.pulses import add_pulses
 from flink_job.settings import Settings
 from flink_job.stream_time import StreamTimeAssigner
 from udfs.model_udfs import score_audio_udf, score_text_udf
@@ -72,7 +73,8 @@ def build_topology(
     audio_records = open_records(audio, "audio", settings)
     text_records = open_records(text, "text", settings)
     # (call_id, stream_ms, opened)
-    work = take_in(audio_records.accepted.union(text_records.accepted), settings)
+    records = audio_records.accepted.union(text_records.accepted)
+    work = take_in(add_pulses(tables, records, settings.calls.longest_wait_ms), settings)
     # (call_id, work, signal, text, language)
     scored = score(tables, work.accepted, models)
     # (call_id, work, audio_score, text_score)

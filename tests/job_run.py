@@ -14,6 +14,7 @@ from pyflink.common import Row
 from flink_job.arrows import Opened, decode_signal, decode_work, encode
 from flink_job.call_assembly import CallAssembly
 from flink_job.call_intake import CallIntake
+from flink_job.pulses import NO_RECORD
 from flink_job.settings import CallSettings, TimeSettings
 from tests.builders import STARTED_AT_MS, arrival
 from tests.harness import KeyedHarness, Snapshot
@@ -114,6 +115,11 @@ class JobRun:
         self.intake.advance_watermark_to(max(stream_ms, self.intake.watermark_ms))
         self._hand_on()
         self.assembly.advance_watermark_to(max(stream_ms, self.assembly.watermark_ms))
+
+    def pulse(self, call_id: str) -> None:
+        """What Flink's window operator sends of a call every ten seconds of stream time."""
+        self.intake.send(call_id, Row(call_id, 0, NO_RECORD))
+        self._hand_on()
 
     def end_bundle(self) -> None:
         self.intake.end_bundle()
