@@ -3,8 +3,8 @@
 Timers are coarse and never relied on alone (one can be missing from a checkpoint, since PyFlink's
 wait in the task's mailbox while the barrier passes): what data can decide, data decides; each
 record registers its call's next deadline again; a timer that fires reads the state, does what is
-due, and registers the next. And where all of a call's timers are lost, pulses (``flink_job.pulses``)
-come in their place. So a lost timer costs time, never a call.
+due, and registers the next. And where all of a call's timers are lost, pulses come in their place
+(``flink_job.pulses``). So a lost timer costs time, never a call.
 """
 
 from __future__ import annotations

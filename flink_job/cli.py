@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -237,12 +238,22 @@ def _plan(
             duplicate=duplicate,
             drop=drop,
             seed=seed,
-            speed=None if speed == "max" else float(speed),
+            speed=_times_speech(speed),
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     folders = read_call_folders(calls)
     return folders, plan_replay(folders, options), options
+
+
+def _times_speech(speed: str) -> float | None:
+    if speed == "max":
+        return None
+    try:
+        return float(speed)
+    except ValueError:
+        msg = f"speed is {speed}; use a number above 0, or max"
+        raise ValueError(msg) from None
 
 
 def _with_injected(
@@ -263,7 +274,8 @@ def _find_java() -> None:
 
 
 def main() -> None:
-    """Entry of the command ``call-sentiment``."""
+    """Entry of the command ``call-sentiment``; a polite kill cleans up like Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     _find_java()
     app()
 

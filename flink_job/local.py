@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,8 @@ from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
 from flink_job.local_job import ENVIRONMENT, START_FAST
 from flink_job.settings import parse_settings
-from udfs.records import StreamName
+from udfs.envelope import Door, Limits, Refused
+from udfs.records import Arrival, CallStarted, Heartbeat, StreamName
 from udfs.replay_plan import PlannedRecord
 from udfs.rows import ALL_PARTICIPANTS, CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Ledger, Summary
 
@@ -137,6 +138,7 @@ def run_local(
         )
         progress.step("waiting until every call is closed")
         _wait_until_closed(job, root, earlier, set(call_ids), progress)
+        _wait_for_strangers(job, root, earlier, num_strangers(records, set(call_ids)), progress)
         progress.step("stopping with a savepoint")
         restarts = job.stop()
     ledgers = newest(read_rows(root, LEDGER, skip=earlier), LEDGER)
@@ -174,6 +176,44 @@ def _wait_until_closed(
         closed = {row.call_id for row in rows if row.participant_id == ALL_PARTICIPANTS}
         progress.closed(len(closed & call_ids), len(call_ids))
         if call_ids <= closed:
+            return
+        job.check()
+        time.sleep(_POLL_S)
+
+
+def num_strangers(records: Iterable[PlannedRecord], call_ids: set[str]) -> int:
+    """How many injected records belong to a call that nobody starts.
+
+    All but audio are refused only when the wait for an announcement is over; a run that ended
+    before would leave them in its savepoint, and nobody told.
+    """
+    door = Door(Limits(started_at_past_days=int(ANY_AGE_DAYS)))
+    strangers: list[str] = []
+    started = set(call_ids)
+    for planned in records:
+        if planned.kind != "injected":
+            continue
+        arrival = Arrival(planned.stream, "", "", time.time_ns() // 1_000_000)
+        with suppress(Refused):
+            match door.open(planned.data, arrival):
+                case CallStarted() as record:
+                    started.add(record.call_id)
+                case Heartbeat():
+                    pass
+                case record:
+                    strangers.append(record.call_id)
+    return sum(call_id not in started for call_id in strangers)
+
+
+def _wait_for_strangers(
+    job: JobProcess, root: str, earlier: frozenset[str], count: int, progress: Progress
+) -> None:
+    if not count:
+        return
+    progress.step("waiting until records of calls that never started are refused")
+    while True:
+        rejects = read_rows(root, REJECTS, skip=earlier)
+        if sum(reject.reason == "no_call_started" for reject in rejects) >= count:
             return
         job.check()
         time.sleep(_POLL_S)

@@ -64,7 +64,8 @@ def _check_stream(settings: Settings, key: str, name: str) -> None:
     try:
         shards = connect(streams.region, streams.endpoint).open_shards(name)
     except KinesisError as error:
-        raise SettingsError("streams", key, name, str(error)) from None
+        remedy = f"{error}; create the stream, or mend name, region, endpoint or rights"
+        raise SettingsError("streams", key, name, remedy) from None
     if not shards:
         raise SettingsError("streams", key, name, "has no open shard; name a live stream")
 

@@ -136,4 +136,5 @@ def _kinds(  # noqa: PLR0915 - a list, one line a kind
     yield "audio", lambda n: started(language=str(n)), "conflict"
     yield "audio", lambda n: started(participants=[{"participant_id": n}]), "invalid_field"
     yield "text", lambda n: ended(-n - 1), "ended_before_started"
+    yield "text", lambda n: ended(n, call_id="never-started"), "no_call_started"
     yield "text", lambda n: ended(n, expected={"utterances": -1}), "invalid_field"
