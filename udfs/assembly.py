@@ -17,8 +17,8 @@ from typing import Protocol
 import msgspec
 
 from udfs.call_rows import ledger_rows, summary_rows
-from udfs.call_state import UnknownStateError
 from udfs.fusion import Fuser
+from udfs.kept_state import KeptState
 from udfs.records import Announced, CallClosed, Participant
 from udfs.rows import Ledger, Segment, Summary
 from udfs.segments import ROLLING_WINDOWS, ScoredAudio, ScoredText, Window, segment, windows_of
@@ -194,26 +194,6 @@ class Assembly:
             )
 
 
-_ENCODER = msgspec.msgpack.Encoder()
-_STATE = msgspec.msgpack.Decoder(OpenAssembly)
-
-
-def encode_assembly(state: OpenAssembly) -> bytes:
-    return _ENCODER.encode(state)
-
-
-def decode_assembly(data: bytes) -> OpenAssembly:
-    """The state kept under a call's key.
-
-    Raises:
-        UnknownStateError: another version of the job wrote it.
-    """
-    try:
-        state = _STATE.decode(data)
-    except msgspec.ValidationError as error:
-        msg = "the rows of a call cannot be read by this version of the job"
-        raise UnknownStateError(msg) from error
-    if state.version != VERSION:
-        msg = f"the rows of a call have version {state.version}, this job reads {VERSION}"
-        raise UnknownStateError(msg)
-    return state
+_KEPT: KeptState[OpenAssembly] = KeptState(OpenAssembly, VERSION)
+encode_assembly = _KEPT.encode
+decode_assembly = _KEPT.decode

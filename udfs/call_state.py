@@ -10,14 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from udfs.kept_state import KeptState
 from udfs.record_json import CallRecord
 from udfs.records import Arrival, AudioChunk, CallEnded, CallStarted, Participant
 
 VERSION = 1
-
-
-class UnknownStateError(ValueError):
-    """State written by a version of the job that this one cannot read."""
 
 
 class Run(msgspec.Struct, array_like=True):
@@ -140,26 +137,6 @@ class CallStore(Protocol):
     def clear(self) -> None: ...
 
 
-_ENCODER = msgspec.msgpack.Encoder()
-_STATE = msgspec.msgpack.Decoder(OpenCall | Tombstone)
-
-
-def encode_state(state: CallState) -> bytes:
-    return _ENCODER.encode(state)
-
-
-def decode_state(data: bytes) -> CallState:
-    """The state kept under a call's key.
-
-    Raises:
-        UnknownStateError: another version of the job wrote it.
-    """
-    try:
-        state = _STATE.decode(data)
-    except msgspec.ValidationError as error:
-        msg = "the state of a call cannot be read by this version of the job"
-        raise UnknownStateError(msg) from error
-    if state.version != VERSION:
-        msg = f"the state of a call has version {state.version}, this job reads {VERSION}"
-        raise UnknownStateError(msg)
-    return state
+_KEPT: KeptState[CallState] = KeptState(CallState, VERSION)
+encode_state = _KEPT.encode
+decode_state = _KEPT.decode

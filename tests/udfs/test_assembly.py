@@ -7,8 +7,8 @@ import pytest
 
 from tests.builders import CALL, participant, scored_audio, scored_text
 from udfs.assembly import Assembly, OpenAssembly, Pending, decode_assembly, encode_assembly
-from udfs.call_state import UnknownStateError
 from udfs.fusion import PriorFusion
+from udfs.kept_state import UnknownStateError
 from udfs.records import Announced
 from udfs.segments import Window
 

@@ -19,10 +19,10 @@ from tests.intake_run import IntakeRun
 from udfs.call_state import (
     OpenCall,
     Tombstone,
-    UnknownStateError,
     decode_state,
     encode_state,
 )
+from udfs.kept_state import UnknownStateError
 from udfs.records import RejectNotice
 
 
