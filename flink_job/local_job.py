@@ -106,11 +106,20 @@ def main(
             _tell(event="ended", status=status, reason=_failure(client))
             return 1
         restarts = max(restarts, num_restarts(rest_port, job_id))
-        if stop.is_set():
-            savepoints = (work_dir / "savepoints").resolve().as_uri()
-            savepoint = client.stop_with_savepoint(False, savepoints).result()
+        if stop.is_set() and (savepoint := _stop(client, work_dir)):
             _tell(event="stopped", savepoint=savepoint, restarts=restarts)
             return 0
+
+
+def _stop(client: Any, work_dir: Path) -> str | None:
+    """Finish with a savepoint; None if the job was just recovering, and must be asked again."""
+    savepoints = (work_dir / "savepoints").resolve().as_uri()
+    try:
+        return str(client.stop_with_savepoint(False, savepoints).result())
+    except Exception as error:  # Flink's own kind is a Java exception behind the gateway
+        # Standard error is the job's log.
+        print(f"no savepoint yet: {str(error).splitlines()[0]}", file=sys.stderr)
+        return None
 
 
 def num_restarts(rest_port: int, job_id: str) -> int:

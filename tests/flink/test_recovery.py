@@ -47,7 +47,7 @@ def test_workers_killed_twice_leave_the_reference_rows(
     report = tmp_path / "report.json"
     command = [
         sys.executable, "-m", "flink_job.cli", "local", "--calls", SAMPLES, "--output", output,
-        "--speed", "2", "--report", report,
+        "--speed", "1", "--report", report,
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
