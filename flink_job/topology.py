@@ -110,7 +110,8 @@ def take_in(records: DataStream, settings: Settings) -> Step:
             CallIntake(settings.calls, settings.time), output_type=work_type()
         ),
         "intake",
-    )
+        # In a task of its own: chained to the models, each would stand still while the other runs.
+    ).disable_chaining()
     return Step(work, work.get_side_output(rejects_tag()))
 
 

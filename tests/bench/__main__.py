@@ -16,7 +16,7 @@ one that could not be measured stops the benchmark.
 ``latency``     Calls at the speed of speech, with the models (``live``). Twenty voices speak at any
                 moment at every size, so windows a second are the same, and most of 1,000 calls are
                 open and quiet: neither two cores nor one kinesalite could carry 1,000 calls that
-                all speak. ``p50_beyond_wait_s`` and ``p99_beyond_wait_s``: a row's ``emitted_at`` less
+                all speak. ``p50_beyond_wait_s``, ``p99_beyond_wait_s``: a row's ``emitted_at`` less
                 the arrival of the record that made it possible, less the text wait.
                 ``state_bytes_per_call``: a checkpoint while each call holds 15 s of both voices
                 (in chunks of 1 s), by open calls.

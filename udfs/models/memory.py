@@ -23,6 +23,8 @@ def release_library_pages() -> None:
     if not _SMAPS.exists():
         return
     libc = ctypes.CDLL(None)
+    # Loading a model and its weights leaves freed memory behind in the allocator's hands.
+    libc.malloc_trim(0)
     for start, end in list(_unchanged_mappings()):
         # Advice: where the kernel declines, the pages simply stay.
         libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
