@@ -6,27 +6,22 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from connectors.kinesalite import KinesaliteError
-from connectors.kinesis_client import KinesisError, connect
-from connectors.lake_reader import LakeError
-from connectors.replay import Heartbeats, InjectError, Replayer, mix, read_injected
-from flink_job.local import LocalJobError, local_groups, run_local
+from connectors.kinesis_client import connect
+from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
+from flink_job.model_commands import train_app
 from flink_job.preflight import check_models, check_output, examine
-from flink_job.settings import DEFAULT_PROPERTIES, SettingsError, parse_settings, read_properties
-from udfs.call_folder import CallFolder, CallFolderError, read_call_folders
+from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
+from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
+from udfs.call_folder import CallFolder, read_call_folders
 from udfs.records import StreamName
 from udfs.replay_plan import PlannedRecord, ReplayOptions, ReplayPlan, plan_replay
-
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="call-sentiment",
@@ -35,8 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console()
-errors = Console(stderr=True)
+app.add_typer(train_app, name="train")
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[
@@ -56,22 +50,6 @@ Inject = Annotated[
     Path | None,
     typer.Option(help="Raw records to mix in: stream, partition_key, data (base64) on each line."),
 ]
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn what a user can mend into one line and an exit code."""
-    try:
-        yield
-    except (SettingsError, CallFolderError, InjectError, KinesaliteError) as error:
-        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(WRONG_USE) from None
-    except (LocalJobError, KinesisError, LakeError) as error:
-        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(FAILED) from None
-    except KeyboardInterrupt:
-        errors.print("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -215,7 +193,7 @@ def report(
         try:
             stats = write_report(root, page)
         except ReportError as error:
-            errors.print(str(error), style="red", markup=False, soft_wrap=True)
+            print_error(error)
             raise typer.Exit(WRONG_USE) from None
         console.print(
             f"{stats.calls} calls, {stats.segments} segments: {page}", markup=False, soft_wrap=True

@@ -1,0 +1,54 @@
+"""What all commands share: where they print, and how an error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from connectors.kinesalite import KinesaliteError
+from connectors.kinesis_client import KinesisError
+from connectors.lake_reader import LakeError
+from connectors.replay import InjectError
+from flink_job.local import LocalJobError
+from flink_job.settings import SettingsError
+from udfs.call_folder import CallFolderError
+from udfs.models.contract import ModelError
+from udfs.training.errors import TrainingError
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+console = Console()
+errors = Console(stderr=True)
+
+_WRONG_USE = (
+    SettingsError,
+    CallFolderError,
+    InjectError,
+    KinesaliteError,
+    ModelError,
+    TrainingError,
+)
+_FAILED = (LocalJobError, KinesisError, LakeError)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit code."""
+    try:
+        yield
+    except _WRONG_USE as error:
+        print_error(error)
+        raise typer.Exit(WRONG_USE) from None
+    except _FAILED as error:
+        print_error(error)
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        errors.print("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def print_error(error: Exception) -> None:
+    errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
