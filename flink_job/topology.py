@@ -118,7 +118,8 @@ def take_in(records: DataStream, settings: Settings) -> Step:
 def model_udfs(settings: Settings) -> ModelUdfs:
     """The models of the settings."""
     return ModelUdfs(
-        audio=score_audio_udf(settings.audio_spec()), text=score_text_udf(settings.text_specs())
+        audio=score_audio_udf(settings.audio_spec(), with_embedding=False),
+        text=score_text_udf(settings.text_specs(), with_embedding=False),
     )
 
 

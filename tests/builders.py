@@ -150,6 +150,7 @@ def scored_text(
     """An utterance of a second and five words."""
     missing = fields.pop("missing", None if triple else "no_words")
     model_id = fields.pop("model_id", "text-1" if triple else None)
+    embedding = fields.pop("embedding", None)
     defaults = {
         "num_words": 5,
         "language": "en-US",
@@ -161,7 +162,7 @@ def scored_text(
     accepted = UtteranceAccepted(
         participant_id=who, start_ms=start_ms, end_ms=end_ms, **{**defaults, **fields}
     )
-    return ScoredText(accepted, TextScore(triple, missing, model_id))
+    return ScoredText(accepted, TextScore(triple, missing, model_id, embedding))
 
 
 def window(audio: ScoredAudio | None = None, *texts: ScoredText) -> Window:

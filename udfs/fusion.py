@@ -6,7 +6,7 @@ Late fusion by a documented prior: a log-linear pool (Genest and Zidek 1986, Sta
     fused(c)  is proportional to  text(c) ^ w_text * audio(c) ^ w_audio,      w_text + w_audio = 1
 
 The weights are a prior trust in each modality times how reliable it is in this very window.
-``Fuser`` is the seam for other rules: a trained one, or one over embeddings.
+``Fuser`` is the seam for other rules: ``udfs.fusion_late`` and ``udfs.fusion_early`` are trained.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from udfs.models.contract import Triple
 
 LABELS = ("negative", "neutral", "positive")
 _TINY = 1e-9
+
+Embedding = NDArray[np.float32]
+"""(embedding_size,): what a model's last layer was given."""
 
 
 class AudioEvidence(NamedTuple):
@@ -27,6 +33,7 @@ class AudioEvidence(NamedTuple):
     triple: Triple
     speech_ratio: float
     snr_db: float | None
+    embedding: Embedding | None = None
 
 
 class TextEvidence(NamedTuple):
@@ -35,20 +42,21 @@ class TextEvidence(NamedTuple):
     triple: Triple
     word_count: float
     confidence: float | None
+    embedding: Embedding | None = None
 
 
 class Fused(NamedTuple):
     triple: Triple
     text_weight: float
     audio_weight: float
+    """The two weights sum to 1."""
+    fusion_model_id: str
+    """The rule that fused them."""
 
 
 class Fuser(Protocol):
-    @property
-    def fusion_model_id(self) -> str: ...
-
     def fuse(self, text: TextEvidence | None, audio: AudioEvidence | None) -> Fused | None:
-        """One triple from whatever is there; None from nothing."""
+        """One triple from whatever is there; None from nothing, or from nothing of use."""
         ...
 
 
@@ -74,14 +82,14 @@ class PriorFusion:
             return None
         if audio is None:
             assert text is not None  # noqa: S101 - for the type checker
-            return Fused(text.triple, 1.0, 0.0)
+            return Fused(text.triple, 1.0, 0.0, self.fusion_model_id)
         if text is None:
-            return Fused(audio.triple, 0.0, 1.0)
+            return Fused(audio.triple, 0.0, 1.0, self.fusion_model_id)
         text_part = self.text_trust * self._text_reliability(text)
         audio_part = self.audio_trust * self._audio_reliability(audio)
         text_weight = text_part / (text_part + audio_part)
         pooled = log_linear_pool(text.triple, text_weight, audio.triple)
-        return Fused(pooled, text_weight, 1.0 - text_weight)
+        return Fused(pooled, text_weight, 1.0 - text_weight, self.fusion_model_id)
 
     def _text_reliability(self, text: TextEvidence) -> float:
         confidence = self.unknown_confidence if text.confidence is None else text.confidence

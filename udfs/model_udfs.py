@@ -29,8 +29,9 @@ _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
 class ScoreAudio(ScalarFunction):
     """``signal BYTES`` to ``WindowScore`` as BYTES; NULL to NULL."""
 
-    def __init__(self, spec: ModelSpec | None) -> None:
+    def __init__(self, spec: ModelSpec | None, *, with_embedding: bool) -> None:
         self._spec = spec
+        self._with_embedding = with_embedding
 
     def open(self, function_context: FunctionContext) -> None:
         self._model: AudioModel | None = load_audio_model(self._spec) if self._spec else None
@@ -42,24 +43,37 @@ class ScoreAudio(ScalarFunction):
     def _score(self, signal: bytes | None) -> bytes | None:
         if signal is None:
             return None
-        return _encode(score_window(_decode_signal(signal), self._detector, self._model))
+        score = score_window(
+            _decode_signal(signal),
+            self._detector,
+            self._model,
+            with_embedding=self._with_embedding,
+        )
+        return _encode(score)
 
 
 class ScoreText(ScalarFunction):
     """``text STRING, language STRING`` to ``TextScore`` as BYTES; NULL to NULL."""
 
-    def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
+    def __init__(self, specs: Mapping[str, ModelSpec], *, with_embedding: bool) -> None:
         self._specs = dict(specs)
+        self._with_embedding = with_embedding
 
     def open(self, function_context: FunctionContext) -> None:
         self._models: dict[str, TextModel] = load_text_models(self._specs)
 
     def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
         scores = [
-            None if text is None else _encode(score_text(text, language or "", self._models))
-            for text, language in zip(texts, languages, strict=True)
+            self._score(text, language) for text, language in zip(texts, languages, strict=True)
         ]
         return pd.Series(scores, dtype=object)
+
+    def _score(self, text: str | None, language: str | None) -> bytes | None:
+        if text is None:
+            return None
+        return _encode(
+            score_text(text, language or "", self._models, with_embedding=self._with_embedding)
+        )
 
 
 def load_text_models(specs: Mapping[str, ModelSpec]) -> dict[str, TextModel]:
@@ -70,9 +84,11 @@ def load_text_models(specs: Mapping[str, ModelSpec]) -> dict[str, TextModel]:
     return {language: loaded[repr(spec)] for language, spec in specs.items()}
 
 
-def score_audio_udf(spec: ModelSpec | None) -> Any:
-    return udf(ScoreAudio(spec), result_type=DataTypes.BYTES(), func_type="pandas")
+def score_audio_udf(spec: ModelSpec | None, *, with_embedding: bool) -> Any:
+    scorer = ScoreAudio(spec, with_embedding=with_embedding)
+    return udf(scorer, result_type=DataTypes.BYTES(), func_type="pandas")
 
 
-def score_text_udf(specs: Mapping[str, ModelSpec]) -> Any:
-    return udf(ScoreText(specs), result_type=DataTypes.BYTES(), func_type="pandas")
+def score_text_udf(specs: Mapping[str, ModelSpec], *, with_embedding: bool) -> Any:
+    scorer = ScoreText(specs, with_embedding=with_embedding)
+    return udf(scorer, result_type=DataTypes.BYTES(), func_type="pandas")

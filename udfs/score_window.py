@@ -14,7 +14,7 @@ import numpy as np
 
 from udfs.audio_codec import MODEL_RATE_HZ, Samples, decode, resample_to_16khz
 from udfs.loudness import loudness_dbfs, snr_db
-from udfs.models.contract import AudioModel, Triple
+from udfs.models.contract import Answer, AudioModel, Triple, ask
 from udfs.windows import WINDOW_MS, WindowSignal
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class SpeechDetector(Protocol):
         ...
 
 
-class WindowScore(msgspec.Struct, frozen=True):
+class WindowScore(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was heard in one window of one participant."""
 
     triple: Triple | None
@@ -39,6 +39,8 @@ class WindowScore(msgspec.Struct, frozen=True):
     speech_ratio: float
     loudness_dbfs: float | None
     snr_db: float | None
+    embedding: bytes | None = None
+    """The model's pooled embedding, float16; only where it is asked for."""
 
 
 def waveform_of(signal: WindowSignal) -> Samples:
@@ -51,7 +53,11 @@ def waveform_of(signal: WindowSignal) -> Samples:
 
 
 def score_window(
-    signal: WindowSignal, detector: SpeechDetector, model: AudioModel | None
+    signal: WindowSignal,
+    detector: SpeechDetector,
+    model: AudioModel | None,
+    *,
+    with_embedding: bool = False,
 ) -> WindowScore:
     """Score one window; the model is asked only where somebody speaks.
 
@@ -59,30 +65,36 @@ def score_window(
         signal: 5 s of one participant.
         detector: finds the speech.
         model: None where no audio model is set: the triple is missing as ``no_model``.
+        with_embedding: keep the model's pooled embedding.
     """
     waveform = waveform_of(signal)
     speech_ms = detector.speech_spans_ms(waveform)
-    triple, missing = _feeling(waveform, speech_ms, model)
+    answer, missing = _feeling(waveform, speech_ms, model, with_embedding=with_embedding)
     return WindowScore(
-        triple=triple,
+        triple=answer.triple if answer else None,
         missing=missing,
-        model_id=None if triple is None or model is None else model.model_id,
+        model_id=None if answer is None or model is None else model.model_id,
         speech_ms=speech_ms,
         speech_ratio=sum(end - start for start, end in speech_ms) / WINDOW_MS,
         loudness_dbfs=loudness_dbfs(waveform, speech_ms),
         snr_db=snr_db(waveform, speech_ms, signal.covered_ms),
+        embedding=answer.embedding if answer else None,
     )
 
 
 def _feeling(
-    waveform: Samples, speech_ms: tuple[tuple[int, int], ...], model: AudioModel | None
-) -> tuple[Triple | None, str | None]:
+    waveform: Samples,
+    speech_ms: tuple[tuple[int, int], ...],
+    model: AudioModel | None,
+    *,
+    with_embedding: bool,
+) -> tuple[Answer | None, str | None]:
     if not speech_ms:
         return None, "no_speech"
     if model is None:
         return None, "no_model"
     try:
-        return model.probabilities(waveform), None
+        return ask(model, waveform, with_embedding=with_embedding), None
     except Exception as error:  # a model is others' code: whatever it raises is a missing score
         # The type alone: a message may quote its input.
         _LOG.error("the audio model failed on a window: %s", type(error).__name__)

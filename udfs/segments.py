@@ -10,8 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
-from udfs.fusion import AudioEvidence, Fused, Fuser, TextEvidence, disagreement, label_of, score_of
+from udfs.fusion import (
+    AudioEvidence,
+    Embedding,
+    Fused,
+    Fuser,
+    TextEvidence,
+    disagreement,
+    label_of,
+    score_of,
+)
 from udfs.models.contract import Triple
 from udfs.records import Participant, UtteranceAccepted, WindowCut
 from udfs.rows import EpochMs, Segment
@@ -66,12 +76,12 @@ def words_within(utterance: UtteranceAccepted, window: int) -> float:
 
 
 def fuse_window(window: Window, index: int, fuser: Fuser) -> Fused | None:
-    return fuser.fuse(_text_evidence(window, index), _audio_evidence(window))
+    return fuser.fuse(text_evidence(window, index), audio_evidence(window))
 
 
 def both_triples(window: Window, index: int) -> tuple[Triple, Triple] | None:
     """What words and voice say, where both say something."""
-    text, audio = _text_evidence(window, index), _audio_evidence(window)
+    text, audio = text_evidence(window, index), audio_evidence(window)
     return (text.triple, audio.triple) if text and audio else None
 
 
@@ -86,7 +96,7 @@ def segment(
 ) -> Segment:
     """The row of window ``index``, from it and the five before (those that exist)."""
     window = windows[index]
-    text, audio = _text_evidence(window, index), _audio_evidence(window)
+    text, audio = text_evidence(window, index), audio_evidence(window)
     fused = fuser.fuse(text, audio)
     heard = window.audio.score if window.audio else None
     leading = _leading_text(window, index)
@@ -122,7 +132,7 @@ def segment(
         word_count=sum(words_within(t.utterance, index) for t in window.texts),
         audio_model_id=heard.model_id if heard else None,
         text_model_id=leading.score.model_id if leading else None,
-        fusion_model_id=fuser.fusion_model_id if fused else None,
+        fusion_model_id=fused.fusion_model_id if fused else None,
         language=leading.utterance.language if leading else None,
         emitted_at=EpochMs(emitted_at_ms),
     )
@@ -162,16 +172,19 @@ def _rolling_score(index: int, windows: Mapping[int, Window], fuser: Fuser) -> f
     return sum(scores) / len(scores) if scores else None
 
 
-def _audio_evidence(window: Window) -> AudioEvidence | None:
+def audio_evidence(window: Window) -> AudioEvidence | None:
+    """What the voice says in a window; None where it has no score."""
     if window.audio is None:
         return None
     score = window.audio.score
     if score.triple is None:
         return None
-    return AudioEvidence(score.triple, score.speech_ratio, score.snr_db)
+    return AudioEvidence(
+        score.triple, score.speech_ratio, score.snr_db, _embedding_of(score.embedding)
+    )
 
 
-def _text_evidence(window: Window, index: int) -> TextEvidence | None:
+def text_evidence(window: Window, index: int) -> TextEvidence | None:
     """The utterances' mean, each by its words within the window."""
     parts = [
         (words_within(text.utterance, index), text.score.triple, text.utterance.confidence)
@@ -185,7 +198,29 @@ def _text_evidence(window: Window, index: int) -> TextEvidence | None:
     known = [(weight, confidence) for weight, _, confidence in parts if confidence is not None]
     known_words = sum(weight for weight, _ in known)
     confidence = sum(w * c for w, c in known) / known_words if known_words else None
-    return TextEvidence(triple, words, confidence)
+    return TextEvidence(triple, words, confidence, _pooled_embedding(window, index))
+
+
+def _pooled_embedding(window: Window, index: int) -> Embedding | None:
+    """The mean of the utterances' embeddings, each by its words, as their triples are pooled.
+
+    Only where one model gave them all: those of two models lie in different spaces.
+    """
+    scored = [text for text in window.texts if text.score.triple]
+    parts = [
+        (words_within(text.utterance, index), _embedding_of(text.score.embedding))
+        for text in scored
+    ]
+    known = [(words, embedding) for words, embedding in parts if embedding is not None]
+    total = sum(words for words, _ in known)
+    if len(known) < len(scored) or len({text.score.model_id for text in scored}) > 1 or not total:
+        return None
+    pooled = np.add.reduce([words / total * embedding for words, embedding in known])
+    return pooled.astype(np.float32)
+
+
+def _embedding_of(data: bytes | None) -> Embedding | None:
+    return None if data is None else np.frombuffer(data, dtype="<f2").astype(np.float32)
 
 
 def _leading_text(window: Window, index: int) -> ScoredText | None:

@@ -94,8 +94,8 @@ def test_what_is_less_reliable_weighs_less(weak_text, weak_audio, text_weight):
 
 
 def test_one_modality_alone_has_all_the_weight():
-    assert FUSER.fuse(text(), None) == (GLAD, 1.0, 0.0)
-    assert FUSER.fuse(None, audio()) == (SAD, 0.0, 1.0)
+    assert FUSER.fuse(text(), None) == (GLAD, 1.0, 0.0, "prior-1")
+    assert FUSER.fuse(None, audio()) == (SAD, 0.0, 1.0, "prior-1")
     assert FUSER.fuse(None, None) is None
 
 

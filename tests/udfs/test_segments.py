@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
 import pytest
 
 from tests.builders import (
@@ -15,7 +17,15 @@ from tests.builders import (
 from udfs.fusion import PriorFusion
 from udfs.models.contract import Triple
 from udfs.records import WindowLedger
-from udfs.segments import revision, segment, windows_of, words_within
+from udfs.segments import (
+    Window,
+    audio_evidence,
+    revision,
+    segment,
+    text_evidence,
+    windows_of,
+    words_within,
+)
 
 SAD, CALM, GLAD = Triple(0.7, 0.2, 0.1), Triple(0.2, 0.6, 0.2), Triple(0.1, 0.2, 0.7)
 FUSER = PriorFusion()
@@ -219,3 +229,65 @@ def test_what_lies_before_the_six_windows_does_not_count():
     windows = {k: heard(k, 5, 0) for k in range(10)}
 
     assert revision(9, windows) == 1 + 30
+
+
+# --- embeddings --------------------------------------------------------------------------------
+
+
+def half(*numbers: float) -> bytes:
+    return np.array(numbers, "<f2").tobytes()
+
+
+def test_the_embeddings_of_utterances_are_pooled_by_their_words_as_their_triples_are():
+    #  three words wholly within; half of two words
+    texts = (
+        scored_text(0, 0, 1_000, SAD, num_words=3, embedding=half(1, 0)),
+        scored_text(1, 4_000, 6_000, GLAD, num_words=2, embedding=half(0, 1)),
+    )
+
+    found = text_evidence(window(None, *texts), 0)
+
+    assert found.embedding.tolist() == [0.75, 0.25]
+    assert found.triple == pytest.approx((0.55, 0.2, 0.25))
+
+
+@pytest.mark.parametrize(
+    "other", [{"embedding": None}, {"embedding": half(1, 0), "model_id": "text-2"}]
+)
+def test_embeddings_are_not_pooled_where_one_is_lacking_or_of_another_model(other):
+    texts = (scored_text(0, 0, 1_000, embedding=half(1, 0)), scored_text(1, 1_000, 2_000, **other))
+
+    assert text_evidence(window(None, *texts), 0).embedding is None
+
+
+def test_the_embedding_of_a_voice_is_its_windows():
+    found = audio_evidence(window(scored_audio(embedding=half(0.5, -2))))
+
+    assert found.embedding.tolist() == [0.5, -2.0]
+
+
+def test_windows_kept_by_an_earlier_version_are_read_without_embeddings():
+    kept = {
+        "audio": {
+            "cut": msgspec.to_builtins(scored_audio().cut),
+            "score": {
+                "triple": [0.2, 0.6, 0.2],
+                "missing": None,
+                "model_id": "audio-1",
+                "speech_ms": [[0, 4_000]],
+                "speech_ratio": 0.8,
+                "loudness_dbfs": -20.0,
+                "snr_db": 20.0,
+            },
+        },
+        "texts": [],
+        "emitted": True,
+    }
+
+    found = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Window)
+
+    assert found.audio == scored_audio()
+
+
+def test_without_an_embedding_a_window_takes_no_more_room_than_before():
+    assert b"embedding" not in msgspec.msgpack.encode(window(scored_audio(), scored_text()))

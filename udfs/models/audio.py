@@ -9,23 +9,36 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from udfs.models.contract import SAMPLE_RATE_HZ, AudioModel, ModelError, ModelSpec, Triple
+from udfs.models.contract import (
+    SAMPLE_RATE_HZ,
+    Answer,
+    AudioModel,
+    ModelError,
+    ModelSpec,
+    Triple,
+)
+from udfs.models.embedding import EmbeddingTap
 from udfs.models.loading import Classifier, load_classifier, source_of, uses_bfloat16
 
 SHIPPED_FOLDER = "call-sentiment-speech"
 
 
 class WindowScorer:
-    """An ``AudioModel``."""
+    """An ``AudioModel`` and ``EmbeddingModel``."""
 
     def __init__(self, classifier: Classifier, extractor: Any, *, bfloat16: bool) -> None:
         self._classifier = classifier
         self._extractor = extractor
         self._bfloat16 = bfloat16
+        self._tap = EmbeddingTap(classifier.model)
 
     @property
     def model_id(self) -> str:
         return self._classifier.model_id
+
+    @property
+    def embedding_size(self) -> int | None:
+        return self._tap.size
 
     @torch.inference_mode()
     def probabilities(self, waveform: NDArray[np.float32]) -> Triple:
@@ -33,6 +46,9 @@ class WindowScorer:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
             logits = self._classifier.model(**inputs).logits
         return self._classifier.triple(logits)
+
+    def answer(self, given: NDArray[np.float32]) -> Answer:
+        return Answer(self.probabilities(given), self._tap.last())
 
 
 def load_audio_model(spec: ModelSpec) -> AudioModel:

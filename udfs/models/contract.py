@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,3 +73,35 @@ class TextModel(Protocol):
 
     def probabilities(self, text: str) -> Triple:
         """Score one utterance; more than the model's longest input is cut off."""
+
+
+class Answer(NamedTuple):
+    """What a model says of one window or text."""
+
+    triple: Triple
+    embedding: bytes | None
+    """What its last layer was given: float16, little-endian. None where it was not asked for."""
+
+
+@runtime_checkable
+class EmbeddingModel(Protocol):
+    """A model that can also tell its pooled embedding."""
+
+    @property
+    def embedding_size(self) -> int | None:
+        """Numbers of an embedding; None where this architecture has none to tell."""
+
+    def answer(self, given: Any) -> Answer:
+        """Score a window or an utterance and tell its embedding, in one pass."""
+
+
+def ask(model: AudioModel | TextModel, given: Any, *, with_embedding: bool) -> Answer:
+    """A model's answer; the embedding only where it is asked for and there is one."""
+    if with_embedding and isinstance(model, EmbeddingModel):
+        return model.answer(given)
+    return Answer(model.probabilities(given), None)
+
+
+def embedding_size_of(model: AudioModel | TextModel) -> int | None:
+    """Numbers of a model's embedding; None where it tells none, such as a remote one."""
+    return model.embedding_size if isinstance(model, EmbeddingModel) else None

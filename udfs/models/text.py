@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udfs.models.contract import ModelSpec, TextModel, Triple
+from udfs.models.contract import Answer, ModelSpec, TextModel, Triple
+from udfs.models.embedding import EmbeddingTap
 from udfs.models.loading import Classifier, load_classifier, source_of, uses_bfloat16
 
 SHIPPED_FOLDER = "call-sentiment-text"
@@ -15,16 +16,21 @@ MAX_TOKENS = 512
 
 
 class UtteranceScorer:
-    """A ``TextModel``."""
+    """A ``TextModel`` and ``EmbeddingModel``."""
 
     def __init__(self, classifier: Classifier, tokenizer: Any, max_tokens: int) -> None:
         self._classifier = classifier
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
+        self._tap = EmbeddingTap(classifier.model)
 
     @property
     def model_id(self) -> str:
         return self._classifier.model_id
+
+    @property
+    def embedding_size(self) -> int | None:
+        return self._tap.size
 
     @torch.inference_mode()
     def probabilities(self, text: str) -> Triple:
@@ -34,6 +40,9 @@ class UtteranceScorer:
         return self._classifier.triple(
             self._classifier.model(input_ids=torch.tensor([tokens["input_ids"]])).logits
         )
+
+    def answer(self, given: str) -> Answer:
+        return Answer(self.probabilities(given), self._tap.last())
 
 
 def load_text_model(spec: ModelSpec) -> TextModel:
