@@ -11,15 +11,17 @@ from typing import Annotated
 
 import typer
 
+import flink_job.fusion_commands  # noqa: F401 - registers its commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.model_commands import train_app
-from flink_job.preflight import check_models, check_output, examine
+from flink_job.preflight import check_fusion, check_models, check_output, examine
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
 from udfs.call_folder import CallFolder, read_call_folders
+from udfs.features import FeatureRow
 from udfs.records import StreamName
 from udfs.replay_plan import PlannedRecord, ReplayOptions, ReplayPlan, plan_replay
 
@@ -98,6 +100,7 @@ def _preflight_local(given: dict[str, dict[str, str]], output: str) -> None:
     settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
     check_output(settings)
     check_models(settings)
+    check_fusion(settings)
 
 
 @app.command()
@@ -167,17 +170,45 @@ def replay(
 
 
 @app.command()
-def offline(calls: Calls, output: Output, properties: Properties = None) -> None:
+def offline(
+    calls: Calls,
+    output: Output,
+    properties: Properties = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Write the table that train fusion takes (CSV or Parquet)."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Its labels: CSV of call_id, participant_id, window_start_ms, label."),
+    ] = None,
+) -> None:
     """Score recorded calls without Flink, by the same functions: the reference."""
+    if labels and not features:
+        msg = "--labels go into the table of --features: name it"
+        raise typer.BadParameter(msg)
     with explained():
+        from flink_job.features import labelled, read_labels, write_features  # noqa: PLC0415
         from flink_job.offline import run_offline  # noqa: PLC0415 - loads torch
 
+        known = read_labels(labels) if labels else {}
         given = read_properties(properties) if properties else {}
         settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
         folders = read_call_folders(calls)
         with ConsoleProgress(errors) as progress:
-            run_offline(folders, settings, output, progress)
+            seen: list[FeatureRow] | None = [] if features else None
+            run_offline(folders, settings, output, progress, seen)
         console.print(f"{len(folders)} calls: rows in {output}", markup=False, soft_wrap=True)
+        if features and seen is not None:
+            rows = labelled(seen, known)
+            write_features(features, rows)
+            num_labelled = sum(bool(row.label) for row in rows)
+            console.print(
+                f"{len(rows)} windows, {num_labelled} labelled "
+                f"(of {len(known)} labels given): {features}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 @app.command()

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from connectors.lake_reader import write_rows
+from flink_job.preflight import check_fits
 from flink_job.settings import Settings
 from udfs.call_folder import CallFolder
+from udfs.features import FeatureRow, feature_rows
 from udfs.models.audio import load_audio_model
 from udfs.models.text import load_text_model
-from udfs.offline import Scorers, score_call
+from udfs.offline import Scorers, fuse_call, score_windows
 from udfs.rows import TABLES, partition_date
 from udfs.speech import SpeechDetector
 
@@ -20,33 +22,58 @@ class Progress(Protocol):
     def closed(self, num_closed: int, num_calls: int) -> None: ...
 
 
-def load_scorers(settings: Settings) -> Scorers:
-    """The models of the settings, as a worker loads them."""
+def load_scorers(settings: Settings, *, with_embeddings: bool = False) -> Scorers:
+    """The models of the settings, as a worker loads them.
+
+    Raises:
+        ModelError: a model cannot be used.
+        SettingsError: the fusion cannot be used.
+    """
     audio = settings.audio_spec()
     specs = settings.text_specs()
     text = load_text_model(settings.models_text.spec()) if specs else None
+    voice = load_audio_model(audio) if audio else None
+    trained = settings.fusion.trained()
+    if trained is not None:
+        check_fits(settings, trained, [text] if text else [], [voice] if voice else [])
     return Scorers(
         detector=SpeechDetector(),
-        audio=load_audio_model(audio) if audio else None,
+        audio=voice,
         text=dict.fromkeys(specs, text) if text else {},
-        fuser=settings.fusion.fuser(),
+        fuser=trained or settings.fusion.fuser(),
+        with_embeddings=with_embeddings or settings.fusion.needs_embeddings,
     )
 
 
 def run_offline(
-    folders: Sequence[CallFolder], settings: Settings, output: str, progress: Progress
+    folders: Sequence[CallFolder],
+    settings: Settings,
+    output: str,
+    progress: Progress,
+    features: list[FeatureRow] | None = None,
 ) -> None:
     """Score every call and write its rows.
+
+    Args:
+        folders: the calls.
+        settings: models and fusion.
+        output: the root of the rows.
+        progress: is told of each call.
+        features: takes what fusion sees of each window, embeddings too.
 
     Raises:
         CallFolderError: a sound file is damaged.
     """
-    scorers = load_scorers(settings)
+    scorers = load_scorers(settings, with_embeddings=features is not None)
     rows: dict[type[Any], list[tuple[Any, str]]] = {table.row: [] for table in TABLES}
     for number, folder in enumerate(folders):
         progress.closed(number, len(folders))
         dt = partition_date(folder.started_at_ms)
-        for row in score_call(folder, scorers, time.time_ns() // 1_000_000):
+        now_ms = time.time_ns() // 1_000_000
+        scored = score_windows(folder, scorers, now_ms)
+        if features is not None:
+            features.extend(feature_rows(scored))
+        for row in fuse_call(scored, scorers.fuser, now_ms):
             rows[type(row)].append((row, dt))
     for table in TABLES:
         dates = {id(row): dt for row, dt in rows[table.row]}

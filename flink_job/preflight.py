@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 from connectors.kinesis_client import KinesisError, connect
 from connectors.object_store import ObjectStoreError, check_writable
 from flink_job.settings import Settings, SettingsError
-from udfs.models.contract import SHIPPED, ModelError
+from udfs.fusion_loading import FusionFileError, TrainedFusion
+from udfs.fusion_loading import check_models as check_fusion_models
+from udfs.models.contract import SHIPPED, AudioModel, ModelError, TextModel
 
 
 class Finding(NamedTuple):
@@ -29,6 +31,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _finding(f"stream {name}", partial(_check_stream, settings, key, name))
     yield _finding(f"output {settings.lake.root}", partial(check_output, settings))
     yield from _examine_models(settings)
+    yield from _examine_fusion(settings)
 
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:
@@ -38,6 +41,13 @@ def _examine_models(settings: Settings) -> Iterator[Finding]:
         yield _finding(f"audio model {audio.path}", partial(_check_audio_model, settings))
     if text.enabled and text.path != SHIPPED:
         yield _finding(f"text model {text.path}", partial(_check_text_model, settings))
+
+
+def _examine_fusion(settings: Settings) -> Iterator[Finding]:
+    if settings.fusion.kind != "prior":
+        yield _finding(
+            f"{settings.fusion.kind} fusion {settings.fusion.path}", partial(check_fusion, settings)
+        )
 
 
 def preflight(settings: Settings) -> None:
@@ -105,6 +115,48 @@ def check_models(settings: Settings) -> None:
     for finding in _examine_models(settings):
         if finding.problem is not None:
             raise finding.problem
+
+
+def check_fusion(settings: Settings) -> None:
+    """Whether a trained fusion can be read and knows the models, which are loaded for that.
+
+    Raises:
+        SettingsError: the fusion or a model cannot be used.
+    """
+    trained = settings.fusion.trained()
+    if trained is None:
+        return
+    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads torch
+    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads torch
+
+    audio_spec, text_specs = settings.audio_spec(), settings.text_specs()
+    try:
+        text = [
+            load_text_model(spec) for spec in {repr(s): s for s in text_specs.values()}.values()
+        ]
+        audio = [load_audio_model(audio_spec)] if audio_spec else []
+    except ModelError as error:
+        raise SettingsError(
+            "fusion", "path", settings.fusion.path, f"cannot be held against its models: {error}"
+        ) from None
+    check_fits(settings, trained, text, audio)
+
+
+def check_fits(
+    settings: Settings,
+    trained: TrainedFusion,
+    text: Iterable[TextModel],
+    audio: Iterable[AudioModel],
+) -> None:
+    """Whether a trained fusion knows these models.
+
+    Raises:
+        SettingsError: it was trained for others, or needs what they do not give.
+    """
+    try:
+        check_fusion_models(trained, text, audio)
+    except FusionFileError as error:
+        raise SettingsError("fusion", "path", settings.fusion.path, str(error)) from None
 
 
 def _check_audio_model(settings: Settings) -> None:

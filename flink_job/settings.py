@@ -19,7 +19,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticUndefined
 
 from udfs.envelope import Limits
-from udfs.fusion import LABELS, PriorFusion
+from udfs.fusion import LABELS, Fuser, PriorFusion
+from udfs.fusion_loading import FusionFileError, TrainedFusion, load_fusion
 from udfs.intake import IntakeRules
 from udfs.models.contract import SHIPPED, ModelSpec, Prior
 
@@ -277,10 +278,47 @@ class TextModelSettings(_ModelSettings):
 class FusionSettings(_Group):
     """How voice and words become one."""
 
+    kind: Annotated[
+        Literal["prior", "late", "early"],
+        Field(description="prior, or a trained one: late (over probabilities), early (embeddings)"),
+    ] = "prior"
+    path: Annotated[
+        OptionalText, Field(description="for late and early: the file that train fusion wrote")
+    ] = None
     text_trust: Annotated[Share, Field(gt=0, description="prior trust in words")] = 0.6
     audio_trust: Annotated[Share, Field(gt=0, description="prior trust in the voice")] = 0.4
 
-    def fuser(self) -> PriorFusion:
+    @property
+    def needs_embeddings(self) -> bool:
+        return self.kind == "early"
+
+    def fuser(self) -> Fuser:
+        """The rule; a trained one is read from its file.
+
+        Raises:
+            SettingsError: the file cannot be used.
+        """
+        return self.trained() or self._prior()
+
+    def trained(self) -> TrainedFusion | None:
+        """The trained rule; None where the prior fuses.
+
+        Raises:
+            SettingsError: the file cannot be used.
+        """
+        if self.kind == "prior":
+            return None
+        try:
+            trained = load_fusion(Path(self.path or ""), self._prior())
+        except FusionFileError as error:
+            raise SettingsError("fusion", "path", self.path, str(error)) from None
+        if trained.kind != self.kind:
+            raise SettingsError(
+                "fusion", "kind", self.kind, f"the file is a {trained.kind} fusion; set that"
+            )
+        return trained
+
+    def _prior(self) -> PriorFusion:
         return PriorFusion(text_trust=self.text_trust, audio_trust=self.audio_trust)
 
 
@@ -454,6 +492,10 @@ def _check_together(settings: Settings) -> None:
     if streams.initial_position == "AT_TIMESTAMP" and not streams.initial_timestamp:
         raise SettingsError(
             "streams", "initial.timestamp", "", "is required with initial.position AT_TIMESTAMP"
+        )
+    if settings.fusion.kind != "prior" and not settings.fusion.path:
+        raise SettingsError(
+            "fusion", "path", "", f"is required with kind {settings.fusion.kind}; set it"
         )
     if settings.limits.min_sample_rate_hz > settings.limits.max_sample_rate_hz:
         raise SettingsError(

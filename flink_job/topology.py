@@ -117,9 +117,10 @@ def take_in(records: DataStream, settings: Settings) -> Step:
 
 def model_udfs(settings: Settings) -> ModelUdfs:
     """The models of the settings."""
+    with_embedding = settings.fusion.needs_embeddings
     return ModelUdfs(
-        audio=score_audio_udf(settings.audio_spec(), with_embedding=False),
-        text=score_text_udf(settings.text_specs(), with_embedding=False),
+        audio=score_audio_udf(settings.audio_spec(), with_embedding=with_embedding),
+        text=score_text_udf(settings.text_specs(), with_embedding=with_embedding),
     )
 
 

@@ -18,7 +18,7 @@ from flink_job.pulses import NO_RECORD
 from flink_job.settings import CallSettings, TimeSettings
 from tests.builders import STARTED_AT_MS, arrival
 from tests.harness import KeyedHarness, Snapshot
-from udfs.fusion import PriorFusion
+from udfs.fusion import Fuser, PriorFusion
 from udfs.models.contract import Triple
 from udfs.record_json import CallRecord
 from udfs.records import CallClosed, RejectNotice
@@ -57,8 +57,8 @@ def intake_harness(calls: CallSettings, time: TimeSettings) -> KeyedHarness:
     return KeyedHarness(lambda: CallIntake(calls, time))
 
 
-def assembly_harness(calls: CallSettings) -> KeyedHarness:
-    return KeyedHarness(lambda: CallAssembly(FUSER, calls.text_wait_ms))
+def assembly_harness(calls: CallSettings, fuser: Fuser) -> KeyedHarness:
+    return KeyedHarness(lambda: CallAssembly(fuser, calls.text_wait_ms))
 
 
 def opened(record: CallRecord | RejectNotice, arrival_ms: int = STARTED_AT_MS) -> Row:
@@ -94,10 +94,11 @@ class JobRun:
 
     calls: CallSettings = field(default_factory=CallSettings)
     time: TimeSettings = field(default_factory=TimeSettings)
+    fuser: Fuser = FUSER
 
     def __post_init__(self) -> None:
         self.intake = intake_harness(self.calls, self.time)
-        self.assembly = assembly_harness(self.calls)
+        self.assembly = assembly_harness(self.calls, self.fuser)
         self.work: list[Any] = []
 
     def send(self, *records: CallRecord | RejectNotice, arrival_ms: int = STARTED_AT_MS) -> None:

@@ -41,12 +41,34 @@ class Scorers:
     audio: AudioModel | None
     text: Mapping[str, TextModel]
     fuser: Fuser
+    with_embeddings: bool = False
+    """Whether scores keep the models' embeddings."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCall:
+    """A call whose windows are scored, before they are fused."""
+
+    folder: CallFolder
+    chunks: Mapping[str, list[AudioChunk]]
+    utterances: list[Utterance]
+    windows: Mapping[str, Mapping[int, Window]]
+    """By participant and index."""
 
 
 def score_call(
     folder: CallFolder, scorers: Scorers, now_ms: int
 ) -> Iterator[Segment | Summary | Ledger]:
     """All rows of one recorded call.
+
+    Raises:
+        CallFolderError: a sound file is damaged.
+    """
+    return fuse_call(score_windows(folder, scorers, now_ms), scorers.fuser, now_ms)
+
+
+def score_windows(folder: CallFolder, scorers: Scorers, now_ms: int) -> ScoredCall:
+    """What the models say of every window of a recorded call.
 
     Raises:
         CallFolderError: a sound file is damaged.
@@ -65,6 +87,14 @@ def score_call(
         theirs = windows[utterance.participant_id]
         for index in windows_of(text.utterance):
             theirs.setdefault(index, Window()).with_text(text)
+    return ScoredCall(folder, chunks, utterances, windows)
+
+
+def fuse_call(
+    scored: ScoredCall, fuser: Fuser, now_ms: int
+) -> Iterator[Segment | Summary | Ledger]:
+    """All rows of a scored call."""
+    folder, windows = scored.folder, scored.windows
     for recorded in folder.participants:
         theirs = windows[recorded.participant.participant_id]
         for index in sorted(theirs):
@@ -74,12 +104,12 @@ def score_call(
                 folder.started_at_ms,
                 index,
                 theirs,
-                scorers.fuser,
+                fuser,
                 now_ms,
             )
-    closed = _closed(folder, chunks, utterances)
-    yield from summary_rows(folder.call_id, closed, windows, scorers.fuser)
-    yield from ledger_rows(folder.call_id, closed, windows, scorers.fuser)
+    closed = _closed(folder, scored.chunks, scored.utterances)
+    yield from summary_rows(folder.call_id, closed, windows, fuser)
+    yield from ledger_rows(folder.call_id, closed, windows, fuser)
 
 
 def _heard(
@@ -96,7 +126,12 @@ def _heard(
         begun = sum(window_of(chunk.offset_ms) == index for chunk in theirs)
         chunk_counts = WindowLedger(begun, len(theirs) - begun)
         cut = WindowCut(participant_id, index, chunk_counts, signal.gap_ms, now_ms)
-        score = score_window(signal, scorers.detector, scorers.audio)
+        score = score_window(
+            signal,
+            scorers.detector,
+            scorers.audio,
+            with_embedding=scorers.with_embeddings,
+        )
         windows[index] = Window(audio=ScoredAudio(cut, score))
     return windows
 
@@ -112,7 +147,13 @@ def _read(utterance: Utterance, scorers: Scorers, now_ms: int) -> ScoredText:
         utterance.confidence,
         now_ms,
     )
-    return ScoredText(accepted, score_text(utterance.text, utterance.language, scorers.text))
+    score = score_text(
+        utterance.text,
+        utterance.language,
+        scorers.text,
+        with_embedding=scorers.with_embeddings,
+    )
+    return ScoredText(accepted, score)
 
 
 def _closed(

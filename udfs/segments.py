@@ -99,7 +99,7 @@ def segment(
     text, audio = text_evidence(window, index), audio_evidence(window)
     fused = fuser.fuse(text, audio)
     heard = window.audio.score if window.audio else None
-    leading = _leading_text(window, index)
+    leading = leading_text(window, index)
     start_ms = index * WINDOW_MS
     return Segment(
         call_id=call_id,
@@ -223,7 +223,7 @@ def _embedding_of(data: bytes | None) -> Embedding | None:
     return None if data is None else np.frombuffer(data, dtype="<f2").astype(np.float32)
 
 
-def _leading_text(window: Window, index: int) -> ScoredText | None:
+def leading_text(window: Window, index: int) -> ScoredText | None:
     """The utterance whose language and model have most of the window's words."""
     return _most_words([text for text in window.texts if text.utterance.num_words], index)
 

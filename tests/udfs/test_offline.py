@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from flink_job import call_intake
+from flink_job.features import labelled, read_labels, write_features
 from tests.call_folder_builders import (
     participant,
     tone,
@@ -16,16 +20,24 @@ from tests.call_folder_builders import (
     write_sound,
     write_transfer,
 )
+from tests.fusion_files import early_file, late_file
 from tests.job_run import FUSER, JobRun, newest, triple_of
 from udfs import offline
 from udfs.call_folder import read_call_folder
 from udfs.envelope import Door, Limits
-from udfs.offline import Scorers, score_call
+from udfs.features import feature_rows
+from udfs.fusion import LABELS
+from udfs.fusion_file import TrainedFor
+from udfs.fusion_loading import fusion_of
+from udfs.models.contract import Answer
+from udfs.offline import Scorers, score_call, score_windows
 from udfs.records import Arrival
 from udfs.replay_plan import ReplayOptions, plan_replay
 from udfs.rows import CALLS, LEDGER, SEGMENTS, Ledger, Segment, Summary
 from udfs.score_text import score_text
 from udfs.score_window import score_window
+from udfs.training.errors import TrainingError
+from udfs.training.fusion_table import read_fusion_table
 
 NOW_MS = 1_800_000_000_000
 
@@ -41,17 +53,34 @@ class Hears:
 class Feels:
     model_id = "ear"
 
+    embedding_size = 2
+
     def probabilities(self, waveform):
         return triple_of(waveform.tobytes())
+
+    def answer(self, waveform):
+        return Answer(self.probabilities(waveform), embedding_of(waveform.tobytes(), 2))
 
 
 class Reads:
     model_id = "eye"
 
+    embedding_size = 3
+
     def probabilities(self, text):
         return triple_of(text.encode())
 
+    def answer(self, text):
+        return Answer(self.probabilities(text), embedding_of(text.encode(), 3))
 
+
+def embedding_of(content: bytes, size: int) -> bytes:
+    """Numbers that depend on every byte, as float16."""
+    numbers = np.frombuffer(hashlib.sha256(content).digest()[:size], np.int8)
+    return (numbers / 64).astype("<f2").tobytes()
+
+
+FUSERS = {"prior": FUSER, "late": fusion_of(late_file()), "early": fusion_of(early_file())}
 SCORERS = Scorers(Hears(), Feels(), {"en": Reads()}, FUSER)
 
 
@@ -59,10 +88,12 @@ SCORERS = Scorers(Hears(), Feels(), {"en": Reads()}, FUSER)
 def same_models_in_the_stream(monkeypatch):
     monkeypatch.setattr(call_intake, "_monotonic_ms", lambda: 0)
     monkeypatch.setattr(
-        "tests.job_run.hear", lambda signal: score_window(signal, SCORERS.detector, SCORERS.audio)
+        "tests.job_run.hear",
+        lambda signal: score_window(signal, SCORERS.detector, SCORERS.audio, with_embedding=True),
     )
     monkeypatch.setattr(
-        "tests.job_run.read", lambda text, language: score_text(text, language, SCORERS.text)
+        "tests.job_run.read",
+        lambda text, language: score_text(text, language, SCORERS.text, with_embedding=True),
     )
 
 
@@ -97,8 +128,12 @@ DISTURBANCES = [
 ]
 
 
-def rows_offline(folder):
-    rows = list(score_call(folder, SCORERS, NOW_MS))
+def scorers_with(kind):
+    return dataclasses.replace(SCORERS, fuser=FUSERS[kind], with_embeddings=kind == "early")
+
+
+def rows_offline(folder, kind="prior"):
+    rows = list(score_call(folder, scorers_with(kind), NOW_MS))
     of_kind = {
         table.folder: [dataclasses.asdict(row) for row in rows if isinstance(row, kind)]
         for table, kind in ((SEGMENTS, Segment), (CALLS, Summary), (LEDGER, Ledger))
@@ -118,10 +153,11 @@ def send_through(job: JobRun, folder, options: ReplayOptions) -> None:
 
 @pytest.mark.parametrize("options", DISTURBANCES, ids=["plain", "130 ms", "1 s", "37 ms"])
 @pytest.mark.parametrize("write", FOLDERS)
-def test_the_stream_gives_the_rows_of_offline(tmp_path, write, options):
+@pytest.mark.parametrize("kind", FUSERS)
+def test_the_stream_gives_the_rows_of_offline(tmp_path, write, options, kind):
     folder = read_call_folder(write(tmp_path / "call"))
-    expected = rows_offline(folder)
-    job = JobRun()
+    expected = rows_offline(folder, kind)
+    job = JobRun(fuser=FUSERS[kind])
 
     send_through(job, folder, options)
 
@@ -168,3 +204,76 @@ def test_a_partial_utterance_is_not_scored(tmp_path):
 
 def test_the_reference_cuts_as_the_replay_does_by_default():
     assert ReplayOptions().chunk_ms == offline.CHUNK_MS
+
+
+@pytest.mark.parametrize("kind", FUSERS)
+def test_every_fused_row_names_the_rule_that_fused_it(tmp_path, kind):
+    rows = rows_offline(read_call_folder(write_words_beyond_the_sound(tmp_path / "call")), kind)
+
+    fused = [row for row in rows["segments"].values() if row["score"] is not None]
+    named = {row["fusion_model_id"].partition("@")[0].partition("-")[0] for row in fused}
+    assert named == {kind}
+    assert all(row["text_weight"] + row["audio_weight"] == pytest.approx(1) for row in fused)
+
+
+# --- features ----------------------------------------------------------------------------------
+
+
+def features_of(folder):
+    scorers = dataclasses.replace(SCORERS, with_embeddings=True)
+    return list(feature_rows(score_windows(folder, scorers, NOW_MS)))
+
+
+def test_the_features_of_a_call_fuse_to_its_rows(tmp_path):
+    folder = read_call_folder(write_words_beyond_the_sound(tmp_path / "call"))
+    path = tmp_path / "features.parquet"
+
+    write_features(path, [replace(row, label="neutral") for row in features_of(folder)])
+
+    rows = rows_offline(folder, "early")["segments"]
+    scored = [row for row in rows.values() if row["missing"].count(":") < 2]
+    table = read_fusion_table(path, with_embeddings=True)
+    fused = [FUSERS["early"].fuse(e.text, e.audio).triple for e in table.examples]
+    expected = [tuple(r[f"fused_{label}"] for label in LABELS) for r in scored]
+    assert sorted(fused) == [pytest.approx(triple, abs=1e-9) for triple in sorted(expected)]
+    assert table.trained_for == TrainedFor(("eye",), ("ear",))
+
+
+@pytest.mark.parametrize("name", ["features.csv", "features.parquet"])
+def test_labels_are_joined_to_the_features_by_window(tmp_path, name):
+    folder = read_call_folder(write_words_beyond_the_sound(tmp_path / "call"))
+    (tmp_path / "labels.csv").write_text(
+        "call_id,participant_id,window_start_ms,label\n"
+        f"{folder.call_id},customer,5000,Negative\n"
+        f"{folder.call_id},nobody,0,positive\n"
+    )
+
+    rows = labelled(features_of(folder), read_labels(tmp_path / "labels.csv"))
+    write_features(tmp_path / name, rows)
+
+    table = read_fusion_table(tmp_path / name, with_embeddings=True)
+    assert [(e.group, e.label) for e in table.examples] == [(folder.call_id, 0)]
+    assert table.unlabelled == len(rows) - 1
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        ("call_id,participant_id,label\n", "lack the column 'window_start_ms'"),
+        ("call_id,participant_id,window_start_ms,label\nc,p,0,glad\n", "row 1 needs"),
+        ("call_id,participant_id,window_start_ms,label\nc,p,0.5,neutral\n", "row 1 needs"),
+        (
+            "call_id,participant_id,window_start_ms,label\nc,p,0,neutral\nc,p,0,positive\n",
+            "row 2 labels a window again, otherwise",
+        ),
+        ("", "no CSV table"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_one_line(tmp_path, content, wrong):
+    path = tmp_path / "labels.csv"
+    path.write_text(content)
+
+    with pytest.raises(TrainingError, match=wrong):
+        read_labels(path)
+    with pytest.raises(TrainingError, match="do not exist"):
+        read_labels(tmp_path / "absent.csv")
