@@ -43,8 +43,9 @@ bench: setup ## Measure the speed against a bare loop: build/bench.json
 
 .PHONY: models
 models: setup ## Train the shipped models anew (needs the training data)
-	$(VENV)/python -m udfs.training.audio --data $(DATA) --output udfs/pretrained/call-sentiment-speech
-	$(VENV)/python -m udfs.training.text --data $(DATA) --output udfs/pretrained/call-sentiment-text
+	$(VENV)/python -m udfs.training.prepare --data $(DATA) --output build/data
+	$(VENV)/call-sentiment train audio --manifest build/data/emodb.csv --recipe speech --output udfs/pretrained/call-sentiment-speech
+	$(VENV)/call-sentiment train text --manifest build/data/goemotions.csv --recipe text --output udfs/pretrained/call-sentiment-text
 
 .PHONY: format
 format: setup ## Put the code and the README's tables in order

@@ -49,9 +49,9 @@ class SentimentMap:
 
 
 def sentiment_map(
-    id2label: Mapping[int, str], label_map: Mapping[str, str] | None, path: str
+    id2label: Mapping[int, str], label_map: Mapping[str, str] | None, owner: str
 ) -> SentimentMap:
-    """The map for a model's labels; ``label_map`` is used alone where it is given.
+    """The map for the labels of ``owner``; ``label_map`` is used alone where it is given.
 
     Raises:
         ModelError: a label has no sentiment, or no two sentiments are told apart.
@@ -60,7 +60,7 @@ def sentiment_map(
     for label, sentiment in known.items():
         if sentiment not in SENTIMENTS:
             message = (
-                f"label map of {path}: {label!r} is mapped to {sentiment!r}; "
+                f"label map of {owner}: {label!r} is mapped to {sentiment!r}; "
                 f"choose one of {', '.join(SENTIMENTS)}"
             )
             raise ModelError(message)
@@ -68,13 +68,13 @@ def sentiment_map(
     for label in labels:
         if label.lower() not in known:
             message = (
-                f"model {path} has the label {label!r}, which stands for no sentiment: "
+                f"{owner} has the label {label!r}, which stands for no sentiment: "
                 f"set a label map for all its labels ({', '.join(labels)})"
             )
             raise ModelError(message)
     sentiments = tuple(SENTIMENTS.index(known[label.lower()]) for label in labels)
     if len(set(sentiments)) == 1:
-        message = f"the labels of {path} ({', '.join(labels)}) all mean the same: set a label map"
+        message = f"the labels of {owner} ({', '.join(labels)}) all mean the same: set a label map"
         raise ModelError(message)
     return SentimentMap(sentiments)
 

@@ -38,14 +38,22 @@ class LightModel(torch.nn.Module):
         *,
         config: PreTrainedConfig,
         output_loading_info: bool = False,
+        ignore_mismatched_sizes: bool = False,
         **_hub_options: Any,
     ) -> Self | tuple[Self, dict[str, Any]]:
-        """Read the weights of a local folder; floating point ones become float32."""
+        """Read the weights of a local folder; floating point ones become float32.
+
+        With ``ignore_mismatched_sizes`` a weight of another shape stays random, as a head for
+        other labels must.
+        """
         model = cls(config)
         weights = {
             name: tensor.float() if tensor.is_floating_point() else tensor
             for name, tensor in load_file(Path(path) / WEIGHTS_FILE).items()
         }
+        if ignore_mismatched_sizes:
+            shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+            weights = {n: t for n, t in weights.items() if t.shape == shapes.get(n, t.shape)}
         missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
         model.eval().requires_grad_(requires_grad=False)
         if output_loading_info:

@@ -103,10 +103,14 @@ class Classifier:
     sentiments: SentimentMap
     training_prior: Prior
     operating_prior: Prior | None
+    temperature: float = 1.0
+    """Divides the logits: what training found to make the probabilities true (Guo et al. 2017)."""
 
     def triple(self, logits: torch.Tensor) -> Triple:
         """The sentiments of one row of logits (1, labels)."""
-        triple = self.sentiments.triple(logits[0].double().softmax(-1).tolist())
+        triple = self.sentiments.triple(
+            (logits[0].double() / self.temperature).softmax(-1).tolist()
+        )
         if not all(map(math.isfinite, triple)):
             message = f"model {self.model_id} gave no finite probabilities"
             raise ModelError(message)
@@ -129,7 +133,8 @@ def load_classifier(spec: ModelSpec, source: Source, auto_class: Any) -> Classif
             "choose one that gives one label among several"
         )
         raise ModelError(message)
-    sentiments = sentiment_map(config.id2label, spec.label_map, source.path)
+    label_map = spec.label_map or getattr(config, "label_map", None)
+    sentiments = sentiment_map(config.id2label, label_map, f"model {source.path}")
     training_prior = spec.training_prior or getattr(config, "training_prior", None) or UNIFORM
     operating_prior = spec.operating_prior or getattr(config, "operating_prior", None)
     model, info = source.read(auto_class.from_pretrained, config=config, output_loading_info=True)
@@ -150,7 +155,21 @@ def load_classifier(spec: ModelSpec, source: Source, auto_class: Any) -> Classif
         sentiments,
         checked_prior(training_prior, source.path),
         None if operating_prior is None else checked_prior(operating_prior, source.path),
+        _temperature(config, source.path),
     )
+
+
+def _temperature(config: Any, path: str) -> float:
+    """``calibration_temperature`` of a config; ``temperature`` alone is a word of text generation.
+
+    Raises:
+        ModelError: it is no positive number.
+    """
+    temperature = getattr(config, "calibration_temperature", 1.0)
+    if not isinstance(temperature, int | float) or not 0 < temperature < math.inf:
+        message = f"calibration_temperature {temperature!r} of {path}: give a number above 0"
+        raise ModelError(message)
+    return float(temperature)
 
 
 def model_id(source: Source, config: Any) -> str:

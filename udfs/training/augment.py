@@ -9,73 +9,58 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from udfs.models.contract import SAMPLE_RATE_HZ, WINDOW_SAMPLES
-from udfs.training.emodb import read_sound
+from udfs.training.recipe import AudioAugmentation
+from udfs.training.sounds import Waveform
 
-Waveform = NDArray[np.float32]
 TELEPHONE_RATE_HZ = 8_000
-TRAINING_FOLDS = (1, 2, 3)
-TEST_FOLDS = (4, 5)
-SPEEDS = (0.9, 0.95, 1.0, 1.0, 1.05, 1.1)
 MIN_PIECE_SAMPLES = 16_000
-PIECE_SHARE = 0.3
-LEVELS_DBFS = (-34.0, -14.0)
 LINES = ((False, False), (False, True), (True, False), (True, True))
 """Noisy or not, by telephone or not."""
-LINE_SHARES = (0.2, 0.2, 0.1, 0.5)
-SNRS_DB = (-3.0, 20.0)
-HISS_SHARE = 0.5
-HISS_DBFS = (-80.0, -60.0)
-HANDSET_SHARE = 0.5
 LOW_HZ = (200.0, 400.0)
 HIGH_HZ = (3_000.0, 3_800.0)
+PACKET_SAMPLES = 320
+"""20 ms, as RTP carries G.711."""
+MEAN_BURST_PACKETS = 2.0
+TEST_LOSS_RATE = 0.1
 PEAK = 0.99
-DIGITAL_SILENCE = 1e-4
-
-
-def read_noises(folder: Path, folds: Sequence[int]) -> list[Waveform]:
-    """ESC-10 noises of some folds, digital silence at both ends cut off."""
-    noises = []
-    for path in sorted(folder.glob("*.flac")):
-        if int(path.name.split("-")[1]) in folds:
-            noise = read_sound(path)
-            heard = np.flatnonzero(np.abs(noise) > DIGITAL_SILENCE)
-            if len(heard):
-                noises.append(noise[heard[0] : heard[-1] + 1])
-    if not noises:
-        message = f"no ESC-10 noises of folds {folds} in {folder}"
-        raise FileNotFoundError(message)
-    return noises
+CONDITIONS = ("clean", "telephone", "20", "10", "0", "packet loss")
 
 
 def training_window(
-    clip: Waveform, noises: Sequence[Waveform], random: np.random.Generator
+    clip: Waveform,
+    noises: Sequence[Waveform],
+    random: np.random.Generator,
+    how: AudioAugmentation,
 ) -> Waveform:
     """A clip as it might be heard in a call."""
-    speech = at_speed(clip, random.choice(SPEEDS))
+    speech = at_speed(clip, random.choice(how.speeds))
     longest = min(len(speech), WINDOW_SAMPLES)
     shortest = min(longest, MIN_PIECE_SAMPLES)
-    length = random.integers(shortest, longest + 1) if happens(PIECE_SHARE, random) else longest
+    is_piece = happens(how.piece_share, random)
+    length = random.integers(shortest, longest + 1) if is_piece else longest
     begin = random.integers(len(speech) - length + 1)
-    speech = at_level(speech[begin : begin + length], random.uniform(*LEVELS_DBFS))
+    speech = at_level(speech[begin : begin + length], random.uniform(*how.levels_dbfs))
     window = placed(speech, int(random.integers(WINDOW_SAMPLES - length + 1)))
-    noisy, by_line = LINES[random.choice(len(LINES), p=LINE_SHARES)]
+    shares = np.array(how.lines.as_tuple())
+    noisy, by_line = LINES[random.choice(len(LINES), p=shares / shares.sum())]
     if noisy:
-        window = with_noise(window, speech, random.uniform(*SNRS_DB), noises, random)
-    elif happens(HISS_SHARE, random):
-        hiss = 10 ** (random.uniform(*HISS_DBFS) / 20)
+        window = with_noise(window, speech, random.uniform(*how.snr_db), noises, random)
+    elif happens(how.hiss_share, random):
+        hiss = 10 ** (random.uniform(*how.hiss_dbfs) / 20)
         window = window + random.normal(0, hiss, len(window)).astype(np.float32)
     if by_line:
-        if happens(HANDSET_SHARE, random):
+        if happens(how.handset_share, random):
             window = band_limited(window, random.uniform(*LOW_HZ), random.uniform(*HIGH_HZ))
         window = by_telephone(window)
+        if happens(how.packet_loss_share, random):
+            rate = random.uniform(*how.packet_loss_rates)
+            window = with_packet_loss(window, rate, random)
     return window
 
 
@@ -86,7 +71,7 @@ def happens(share: float, random: np.random.Generator) -> bool:
 def condition_window(
     clip: Waveform, condition: str, noises: Sequence[Waveform], random: np.random.Generator
 ) -> Waveform:
-    """A clip under a test condition: ``clean``, ``telephone``, or telephone and a SNR in dB.
+    """A clip under a test condition: one of ``CONDITIONS``; a number is the SNR on a telephone.
 
     Noise covers the clip alone and silence follows, as in earlier work on this set; with
     ``window:`` before the SNR, the clip lies anywhere in the window and noise covers all of it.
@@ -97,6 +82,8 @@ def condition_window(
         return placed(speech, 0)
     if condition == "telephone":
         return placed(by_telephone(speech), 0)
+    if condition == "packet loss":
+        return placed(with_packet_loss(by_telephone(speech), TEST_LOSS_RATE, random), 0)
     if condition.startswith("window:"):
         window = placed(speech, int(random.integers(WINDOW_SAMPLES - len(speech) + 1)))
         snr_db = float(condition.removeprefix("window:"))
@@ -160,6 +147,23 @@ def by_telephone(waveform: Waveform) -> Waveform:
     heard, _ = soundfile.read(line, dtype="float32", channels=1, **mulaw)
     wide = soxr.resample(heard, TELEPHONE_RATE_HZ, SAMPLE_RATE_HZ)
     return np.pad(wide, (0, max(0, len(waveform) - len(wide))))[: len(waveform)]
+
+
+def with_packet_loss(waveform: Waveform, rate: float, random: np.random.Generator) -> Waveform:
+    """Packets of 20 ms lost in bursts, silence in their place.
+
+    Gilbert's model (Bell System Technical Journal 39, 1960): a chain of two states whose share of
+    lost packets is ``rate`` (at most a half) and whose bursts last two packets on average.
+    """
+    stay_lost = 1 - 1 / MEAN_BURST_PACKETS
+    become_lost = rate / (1 - rate) / MEAN_BURST_PACKETS
+    heard = waveform.copy()
+    lost = happens(rate, random)
+    for begin in range(0, len(heard), PACKET_SAMPLES):
+        if lost:
+            heard[begin : begin + PACKET_SAMPLES] = 0
+        lost = happens(stay_lost if lost else become_lost, random)
+    return heard
 
 
 def clipped(waveform: Waveform) -> Waveform:

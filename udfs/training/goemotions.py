@@ -9,12 +9,15 @@ text that also occurs in test or dev is dropped.
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from udfs.training.examples import plain
 
 Split = Literal["train", "dev", "test"]
 
+SENTIMENTS = ("negative", "neutral", "positive")
 POSITIVE = frozenset(
     {"admiration", "amusement", "approval", "caring", "desire", "excitement", "gratitude"}
     | {"joy", "love", "optimism", "pride", "relief"}
@@ -26,24 +29,21 @@ NEGATIVE = frozenset(
 AMBIGUOUS = frozenset({"confusion", "curiosity", "realization", "surprise"})
 
 
-class Example(NamedTuple):
-    text: str
-    label: int
-    """0 negative, 1 neutral, 2 positive."""
-
-
-def read_goemotions(folder: Path) -> dict[Split, list[Example]]:
+def rows(folder: Path) -> Iterator[dict[str, str]]:
+    """One comment each: text, label, split."""
     names = (folder / "labels.txt").read_text(encoding="utf-8").split()
-    splits: dict[Split, list[Example]] = {"train": [], "dev": [], "test": []}
+    comments: list[dict[str, str]] = []
     for file in ("train.tsv", "dev.tsv", "test.tsv"):
         for line in (folder / file).read_text(encoding="utf-8").rstrip("\n").split("\n"):
             text, labels, comment_id = line.split("\t")
             label = sentiment_of({names[int(number)] for number in labels.split(",")})
-            if label is not None:
-                splits[split_of(comment_id)].append(Example(text, label))
-    held_out = {plain(text) for split in ("dev", "test") for text, _ in splits[split]}
-    splits["train"] = [e for e in splits["train"] if plain(e.text) not in held_out]
-    return splits
+            if label is not None and text.strip():
+                split = split_of(comment_id)
+                comments.append({"text": text, "label": SENTIMENTS[label], "split": split})
+    held_out = {plain(row["text"]) for row in comments if row["split"] != "train"}
+    for row in comments:
+        if row["split"] != "train" or plain(row["text"]) not in held_out:
+            yield row
 
 
 def sentiment_of(emotions: set[str]) -> int | None:
@@ -57,9 +57,3 @@ def sentiment_of(emotions: set[str]) -> int | None:
 def split_of(comment_id: str) -> Split:
     bucket = int(hashlib.md5(comment_id.encode(), usedforsecurity=False).hexdigest(), 16) % 10
     return "test" if bucket == 0 else "dev" if bucket == 1 else "train"
-
-
-def plain(text: str) -> str:
-    """A text as a speech recogniser would write it: lower case, no punctuation."""
-    words = re.sub(r"[^\w\s'\[\]]", " ", text.lower().replace("’", "'"))
-    return " ".join(words.split())

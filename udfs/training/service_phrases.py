@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from udfs.training.goemotions import Example
+SENTIMENTS = ("negative", "neutral", "positive")
+NUM_EXAMPLES = 2_000
+SEED = 0
 
 NEUTRAL = """\
 hello thank you for calling {company} my name is {name} how can i help you today
@@ -239,14 +241,23 @@ _SLOTS = {
 }
 
 
-def service_examples(num_examples: int, seed: int) -> Iterator[Example]:
-    """``num_examples`` phrases in the shares of ``_SHARES``, neutral ones at times two in a row."""
+def phrase_rows() -> Iterator[dict[str, str]]:
+    """The drawn phrases (split ``train``), and those kept for a test (split ``phrases``)."""
+    for text, label in service_examples(NUM_EXAMPLES, SEED):
+        yield {"text": text, "label": label, "split": "train"}
+    for label, texts in HELD_OUT.items():
+        for text in texts:
+            yield {"text": text, "label": label, "split": "phrases"}
+
+
+def service_examples(num_examples: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Phrases and labels in the shares of ``_SHARES``, neutral ones at times two in a row."""
     draw = random.Random(seed)  # noqa: S311 (not a secret)
     for _ in range(num_examples):
         label = draw.choices((0, 1, 2), _SHARES)[0]
         num_phrases = draw.choice((1, 1, 2)) if label == 1 else 1
         phrases = [draw.choice(_PHRASES[label]) for _ in range(num_phrases)]
-        yield Example(_filled(" ".join(phrases), draw), label)
+        yield _filled(" ".join(phrases), draw), SENTIMENTS[label]
 
 
 def _filled(phrase: str, draw: random.Random) -> str:

@@ -1,18 +1,22 @@
 import numpy as np
 import pytest
-import soundfile
 
 from udfs.models.contract import WINDOW_SAMPLES
 from udfs.training.augment import (
+    CONDITIONS,
+    PACKET_SAMPLES,
     at_level,
     at_speed,
     band_limited,
     by_telephone,
     condition_window,
-    read_noises,
     training_window,
     with_noise,
+    with_packet_loss,
 )
+from udfs.training.recipe import AudioAugmentation
+
+HOW = AudioAugmentation(noise="noise", packet_loss_share=0.5)
 
 
 def noise(num_samples, seed=0, level=0.1):
@@ -57,14 +61,16 @@ def test_a_level_is_reached():
 @pytest.mark.parametrize("num_samples", [8_000, 40_000, 120_000])
 def test_a_training_window_is_a_window_and_repeats(num_samples):
     clip, noises = noise(num_samples), [noise(30_000, seed=2)]
-    windows = [training_window(clip, noises, np.random.default_rng(seed)) for seed in range(20)]
+    windows = [
+        training_window(clip, noises, np.random.default_rng(seed), HOW) for seed in range(20)
+    ]
     assert all(w.shape == (WINDOW_SAMPLES,) and w.dtype == np.float32 for w in windows)
     assert all(np.abs(w).max() <= 1.01 for w in windows)
-    again = training_window(clip, noises, np.random.default_rng(3))
+    again = training_window(clip, noises, np.random.default_rng(3), HOW)
     assert np.array_equal(again, windows[3])
 
 
-@pytest.mark.parametrize("condition", ["clean", "telephone", "10", "window:0"])
+@pytest.mark.parametrize("condition", [*CONDITIONS, "window:0"])
 def test_a_test_condition_gives_a_window(condition):
     window = condition_window(
         noise(30_000), condition, [noise(9_000, seed=2)], np.random.default_rng(0)
@@ -74,12 +80,13 @@ def test_a_test_condition_gives_a_window(condition):
     assert silent == (not condition.startswith("window:"))
 
 
-def test_noises_are_taken_from_their_folds_without_the_silence_around(tmp_path):
-    for fold in (1, 4):
-        signal = np.concatenate([np.zeros(100), noise(1_000, level=0.2), np.zeros(100)])
-        soundfile.write(tmp_path / f"rain-{fold}-1-A.flac", signal, 16_000)
-    noises = read_noises(tmp_path, (1,))
-    assert len(noises) == 1
-    assert 900 <= len(noises[0]) <= 1_000
-    with pytest.raises(FileNotFoundError, match="no ESC-10 noises"):
-        read_noises(tmp_path, (5,))
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.3])
+def test_packets_are_lost_at_the_rate_asked_for_and_in_bursts(rate):
+    speech = np.ones(PACKET_SAMPLES * 20_000, dtype=np.float32)
+    heard = with_packet_loss(speech, rate, np.random.default_rng(0)).reshape(-1, PACKET_SAMPLES)
+    lost = heard[:, 0] == 0
+    assert np.array_equal(heard, np.where(lost[:, None], 0, 1) * np.ones_like(heard))
+    assert lost.mean() == pytest.approx(rate, abs=0.02)
+    if rate:
+        bursts = np.flatnonzero(lost[1:] & ~lost[:-1]).size
+        assert lost.sum() / bursts == pytest.approx(2.0, abs=0.2)
