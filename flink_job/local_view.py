@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from flink_job.local import LocalResult
+from udfs.models.scorer import MODEL_FAILURES
 from udfs.rows import ALL_PARTICIPANTS, Ledger, Summary
 
 
@@ -136,7 +137,7 @@ def advice(ledgers: list[Ledger]) -> Iterator[str]:
                 f"send {'it' if one else 'them'} again before the call closes, or look for the "
                 "loss at the producer"
             )
-        if "model_error" in row.windows_missing:
+        if any(f":{failure}=" in row.windows_missing for failure in MODEL_FAILURES):
             yield f"{where}: a model failed ({row.windows_missing}); see the job's log"
         if row.participant_id != ALL_PARTICIPANTS:
             continue

@@ -14,10 +14,10 @@ from pyflink.table import StreamTableEnvironment
 from connectors.kinesis_source import consumer_properties, read_stream
 from connectors.lake_tables import pin_sink_uids, write_to_lake
 from flink_job.preflight import preflight
+from flink_job.setting_types import SettingsError
 from flink_job.settings import (
     DEFAULT_PROPERTIES,
     Settings,
-    SettingsError,
     StreamSettings,
     parse_settings,
     read_properties,
@@ -39,7 +39,7 @@ def job_configuration(settings: Settings) -> Configuration:
     options = {
         "python.fn-execution.bundle.size": str(flink.bundle_size),
         "python.fn-execution.bundle.time": str(flink.bundle_time_ms),
-        "python.fn-execution.arrow.batch.size": str(flink.arrow_batch_size),
+        "python.fn-execution.arrow.batch.size": str(settings.arrow_batch_size),
         "python.state.cache-size": str(flink.state_cache_size),
         "pipeline.auto-watermark-interval": f"{flink.watermark_interval_ms} ms",
         "pipeline.max-parallelism": "128",

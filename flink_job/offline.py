@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from connectors.lake_reader import write_rows
-from flink_job.preflight import check_fits
+from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
+from flink_job.preflight import check_fusion
 from flink_job.settings import Settings
 from udfs.call_folder import CallFolder
 from udfs.features import FeatureRow, feature_rows
-from udfs.models.audio import load_audio_model
-from udfs.models.text import load_text_model
+from udfs.models.scorer import NoGauges
 from udfs.offline import Scorers, fuse_call, score_windows
 from udfs.rows import TABLES, partition_date
 from udfs.speech import SpeechDetector
@@ -29,19 +29,14 @@ def load_scorers(settings: Settings, *, with_embeddings: bool = False) -> Scorer
         ModelError: a model cannot be used.
         SettingsError: the fusion cannot be used.
     """
-    audio = settings.audio_spec()
-    specs = settings.text_specs()
-    text = load_text_model(settings.models_text.spec()) if specs else None
-    voice = load_audio_model(audio) if audio else None
-    trained = settings.fusion.trained()
-    if trained is not None:
-        check_fits(settings, trained, [text] if text else [], [voice] if voice else [])
+    check_fusion(settings)
+    with_embedding = with_embeddings or settings.fusion.needs_embeddings
+    audio, text = settings.audio_backend(), settings.text_backends()
     return Scorers(
         detector=SpeechDetector(),
-        audio=voice,
-        text=dict.fromkeys(specs, text) if text else {},
-        fuser=trained or settings.fusion.fuser(),
-        with_embeddings=with_embeddings or settings.fusion.needs_embeddings,
+        audio=open_audio_scorer(audio, NoGauges(), with_embedding=with_embedding),
+        text=open_text_scorers(text, NoGauges(), with_embedding=with_embedding),
+        fuser=settings.fusion.fuser(),
     )
 
 

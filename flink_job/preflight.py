@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +11,20 @@ from urllib.parse import urlsplit
 
 from connectors.kinesis_client import KinesisError, connect
 from connectors.object_store import ObjectStoreError, check_writable
-from flink_job.settings import Settings, SettingsError
-from udfs.fusion_loading import FusionFileError, TrainedFusion
+from connectors.remote_models.client import CallError
+from connectors.remote_models.probe import probe_audio, probe_text
+from flink_job.model_settings import (
+    AudioModelSettings,
+    LanguageModelSettings,
+    ModelSettings,
+    TextModelSettings,
+)
+from flink_job.setting_types import SettingsError
+from flink_job.settings import Settings
+from udfs.fusion_loading import FusionFileError
 from udfs.fusion_loading import check_models as check_fusion_models
-from udfs.models.contract import SHIPPED, AudioModel, ModelError, TextModel
+from udfs.models.contract import SHIPPED, AudioModel, ModelError, ModelSpec, TextModel
+from udfs.score_text import ANY_LANGUAGE
 
 
 class Finding(NamedTuple):
@@ -36,11 +46,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:
     """What ships with the project is tested there; loading it takes seconds of every start."""
-    audio, text = settings.models_audio, settings.models_text
-    if audio.enabled and audio.path != SHIPPED:
-        yield _finding(f"audio model {audio.path}", partial(_check_audio_model, settings))
-    if text.enabled and text.path != SHIPPED:
-        yield _finding(f"text model {text.path}", partial(_check_text_model, settings))
+    for group, model in settings.model_groups():
+        local = model.local_spec()
+        kind = "audio" if isinstance(model, AudioModelSettings) else "text"
+        if local is not None and local.path != SHIPPED:
+            check = partial(_check_local_model, group, kind, local)
+            yield _finding(f"{kind} model {local.path}", check)
+        if model.is_remote:
+            check = partial(_check_remote_model, group, model, settings.streams.region)
+            yield _finding(f"{kind} model {model.backend}", check)
 
 
 def _examine_fusion(settings: Settings) -> Iterator[Finding]:
@@ -107,7 +121,7 @@ def check_output(settings: Settings) -> None:
 
 
 def check_models(settings: Settings) -> None:
-    """Load the models that are enabled and not our own, as a worker will.
+    """Load the models that are not our own and ask the remote ones, as a worker will.
 
     Raises:
         SettingsError: one cannot be used.
@@ -120,60 +134,79 @@ def check_models(settings: Settings) -> None:
 def check_fusion(settings: Settings) -> None:
     """Whether a trained fusion can be read and knows the models, which are loaded for that.
 
+    A remote model's id is known when it has answered, and it gives no embedding.
+
     Raises:
         SettingsError: the fusion or a model cannot be used.
     """
     trained = settings.fusion.trained()
     if trained is None:
         return
-    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads torch
-    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads torch
-
-    audio_spec, text_specs = settings.audio_spec(), settings.text_specs()
+    for group, model in settings.model_groups():
+        if settings.fusion.needs_embeddings and model.is_remote:
+            remedy = "early fusion needs embeddings, which a remote model does not give; set local"
+            raise SettingsError(group, "backend", model.backend, remedy)
+    audio = settings.audio_backend().local
+    text = {repr(one.local): one.local for one in settings.text_backends().values() if one.local}
     try:
-        text = [
-            load_text_model(spec) for spec in {repr(s): s for s in text_specs.values()}.values()
-        ]
-        audio = [load_audio_model(audio_spec)] if audio_spec else []
+        check_fusion_models(
+            trained,
+            [_load_text(spec) for spec in text.values()],
+            [_load_audio(audio)] if audio else [],
+        )
     except ModelError as error:
         raise SettingsError(
             "fusion", "path", settings.fusion.path, f"cannot be held against its models: {error}"
         ) from None
-    check_fits(settings, trained, text, audio)
-
-
-def check_fits(
-    settings: Settings,
-    trained: TrainedFusion,
-    text: Iterable[TextModel],
-    audio: Iterable[AudioModel],
-) -> None:
-    """Whether a trained fusion knows these models.
-
-    Raises:
-        SettingsError: it was trained for others, or needs what they do not give.
-    """
-    try:
-        check_fusion_models(trained, text, audio)
     except FusionFileError as error:
         raise SettingsError("fusion", "path", settings.fusion.path, str(error)) from None
 
 
-def _check_audio_model(settings: Settings) -> None:
+def _load_audio(spec: ModelSpec) -> AudioModel:
     from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads torch
 
-    try:
-        load_audio_model(settings.models_audio.spec())
-    except ModelError as error:
-        path = settings.models_audio.path
-        raise SettingsError("models.audio", "path", path, str(error)) from None
+    return load_audio_model(spec)
 
 
-def _check_text_model(settings: Settings) -> None:
+def _load_text(spec: ModelSpec) -> TextModel:
     from udfs.models.text import load_text_model  # noqa: PLC0415 - loads torch
 
+    return load_text_model(spec)
+
+
+def _check_local_model(group: str, kind: str, spec: ModelSpec) -> None:
     try:
-        load_text_model(settings.models_text.spec())
+        _load_audio(spec) if kind == "audio" else _load_text(spec)
     except ModelError as error:
-        path = settings.models_text.path
-        raise SettingsError("models.text", "path", path, str(error)) from None
+        raise SettingsError(group, "path", spec.path, str(error)) from None
+
+
+_NAMING_KEY = {"sagemaker": "endpoint.name", "bedrock": "model.id", "comprehend": "backend"}
+_NAMES_IT = {
+    "sagemaker": "name an endpoint in service and grant sagemaker:InvokeEndpoint",
+    "bedrock": "name a model that takes tools, with access granted, and bedrock:InvokeModel",
+    "comprehend": "choose a region that has it and grant comprehend:BatchDetectSentiment",
+}
+
+
+def _check_remote_model(group: str, model: ModelSettings, region: str) -> None:
+    spec = model.backend_spec(region).remote
+    assert spec is not None  # noqa: S101 - it is remote
+    try:
+        if isinstance(model, LanguageModelSettings):
+            probe_text(spec, _a_language_of(group, model))
+        else:
+            probe_audio(spec)
+    except CallError as error:
+        key = _NAMING_KEY[model.backend]
+        value = model.endpoint_name or getattr(model, "model_id", None) or model.backend
+        remedy = f"{error.reason}: {error}; {_NAMES_IT[model.backend]}"
+        if error.reason == "bad_answer":
+            remedy = f"{error.reason}: {error}; the model must tell every label's probability"
+        raise SettingsError(group, key, value, remedy) from None
+
+
+def _a_language_of(group: str, model: LanguageModelSettings) -> str:
+    if not isinstance(model, TextModelSettings):
+        return group.rpartition(".")[2]
+    return next((one for one in model.languages if one != ANY_LANGUAGE), "en")

@@ -11,116 +11,52 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from math import isclose
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import PydanticUndefined
 
+from connectors.remote_models.spec import BackendSpec
+from flink_job.model_settings import (
+    AudioModelSettings,
+    LanguageModelSettings,
+    ModelSettings,
+    TextModelSettings,
+    check_model_settings,
+)
+from flink_job.setting_types import (
+    Count,
+    Days,
+    Group,
+    Millis,
+    OptionalCount,
+    OptionalText,
+    OptionalTimestamp,
+    PositiveMillis,
+    SettingsError,
+    Share,
+    key_of,
+)
 from udfs.envelope import Limits
-from udfs.fusion import LABELS, Fuser, PriorFusion
+from udfs.fusion import Fuser, PriorFusion
 from udfs.fusion_loading import FusionFileError, TrainedFusion, load_fusion
 from udfs.intake import IntakeRules
-from udfs.models.contract import SHIPPED, ModelSpec, Prior
 
 DEFAULT_PROPERTIES = Path("/etc/flink/application_properties.json")
 MAX_VALUE_CHARACTERS = 2_048
 MAX_KEYS = 50
 MAX_GROUPS = 50
+LOCAL_BATCH_ROWS = 16
+REMOTE_BATCH_ROWS = 256
+OF_LANGUAGE = "models_text_of_language"
+LANGUAGE_GROUP = re.compile(r"models\.text\.([a-z]{2,3})")
 # The service's own groups: its run options, and what a user may add for Flink's logging.
 FOREIGN_GROUPS = frozenset({"kinesis.analytics.flink.run.options"})
 
 
-class SettingsError(ValueError):
-    """A setting cannot be used. One line: group, key, value, and what to do."""
-
-    def __init__(self, group: str, key: str, value: object, remedy: str) -> None:
-        super().__init__(f"settings: group {group!r}, key {key!r}, value {value!r}: {remedy}")
-
-
-def _key(name: str) -> str:
-    return name.replace("_", ".")
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=_key, populate_by_name=True
-    )
-
-
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-
-def _pairs(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    entries = [entry.partition("=") for entry in value.split(",") if entry.strip()]
-    if any(not separator for _, separator, _ in entries):
-        msg = "not of the form label=negative,other=positive"
-        raise ValueError(msg)
-    return {label.strip(): sentiment.strip() for label, _, sentiment in entries}
-
-
-_LANGUAGE = re.compile(r"\*|[a-z]{2,3}")  # ISO 639
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)")
-
-
-def _prior(value: object) -> object:
-    parts = _split(value)
-    if not isinstance(parts, tuple):
-        return parts
-    msg = "not three shares above 0 that sum to 1, such as 0.15,0.70,0.15"
-    try:
-        shares = tuple(float(part) for part in parts)
-    except ValueError:
-        raise ValueError(msg) from None
-    # so that NaN, of which nothing is true, fails
-    is_right = all(share > 0 for share in shares) and isclose(sum(shares), 1, abs_tol=0.001)
-    if len(shares) != len(LABELS) or not is_right:
-        raise ValueError(msg)
-    return shares
-
-
-def _languages(value: object) -> object:
-    parts = _split(value)
-    if isinstance(parts, tuple) and not all(_LANGUAGE.fullmatch(part) for part in parts):
-        msg = "not primary language subtags such as en,de, or * for any"
-        raise ValueError(msg)
-    return parts
-
-
-def _timestamp(value: object) -> object:
-    if isinstance(value, str) and not _TIMESTAMP.fullmatch(value):
-        msg = "not of the form 2026-11-23T12:00:00.000-00:00"
-        raise ValueError(msg)
-    return value
-
-
-def _empty_is_none(value: object) -> object:
-    return None if value == "" else value
-
-
-Millis = Annotated[int, Field(ge=0, le=86_400_000)]
-PositiveMillis = Annotated[int, Field(ge=1, le=86_400_000)]
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
-OptionalPrior = Annotated[Prior | None, BeforeValidator(_prior), BeforeValidator(_empty_is_none)]
-LabelMap = Annotated[
-    dict[str, Literal["negative", "neutral", "positive"]] | None,
-    BeforeValidator(_pairs),
-    BeforeValidator(_empty_is_none),
-]
-Languages = Annotated[tuple[str, ...], BeforeValidator(_languages)]
-OptionalTimestamp = Annotated[
-    str | None, BeforeValidator(_timestamp), BeforeValidator(_empty_is_none)
-]
-Days = Annotated[int, Field(ge=1, le=36_500)]
-
-
-class StreamSettings(_Group):
+class StreamSettings(Group):
     """Where the records come from."""
 
     audio_stream: Annotated[str, Field(min_length=1, description="Kinesis stream of the audio")]
@@ -150,7 +86,7 @@ class StreamSettings(_Group):
     ] = 10_000
 
 
-class LakeSettings(_Group):
+class LakeSettings(Group):
     """Where the rows go."""
 
     root: Annotated[str, Field(min_length=1, description="s3a://bucket/prefix or a folder")]
@@ -159,7 +95,7 @@ class LakeSettings(_Group):
     ] = True
 
 
-class TimeSettings(_Group):
+class TimeSettings(Group):
     """Stream time, and when to distrust it."""
 
     start_hold_ms: Annotated[
@@ -173,7 +109,7 @@ class TimeSettings(_Group):
     ] = 5_000
 
 
-class CallSettings(_Group):
+class CallSettings(Group):
     """How long a call is waited for."""
 
     gap_wait_ms: Annotated[
@@ -213,7 +149,7 @@ class CallSettings(_Group):
         )
 
 
-class LimitSettings(_Group):
+class LimitSettings(Group):
     """Beyond these a record is refused."""
 
     id_characters: Annotated[Count, Field(description="length of an id")] = 256
@@ -231,51 +167,7 @@ class LimitSettings(_Group):
         return Limits(**self.model_dump())
 
 
-class _ModelSettings(_Group):
-    enabled: Annotated[bool, Field(description="false: this modality is missing as no_model")] = (
-        True
-    )
-    path: Annotated[
-        str, Field(min_length=1, description="folder, hub id, or shipped for our own")
-    ] = SHIPPED
-    label_map: Annotated[
-        LabelMap, Field(description="label=negative,… where the model's labels are unknown")
-    ] = None
-    training_prior: Annotated[
-        OptionalPrior, Field(description="negative,neutral,positive shares the model expects")
-    ] = None
-    operating_prior: Annotated[
-        OptionalPrior,
-        Field(description="shares on your calls; unset: the model's own (0.25,0.50,0.25)"),
-    ] = None
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Field(description="auto: bfloat16 where the CPU gains"),
-    ] = "auto"
-
-    def spec(self) -> ModelSpec:
-        return ModelSpec(
-            path=self.path,
-            label_map=self.label_map,
-            training_prior=self.training_prior,
-            operating_prior=self.operating_prior,
-            precision=self.precision,
-        )
-
-
-class AudioModelSettings(_ModelSettings):
-    """What hears the feeling in a voice."""
-
-
-class TextModelSettings(_ModelSettings):
-    """What reads the feeling in words."""
-
-    languages: Annotated[
-        Languages, Field(description="language subtags the model knows; * for any")
-    ] = ("en",)
-
-
-class FusionSettings(_Group):
+class FusionSettings(Group):
     """How voice and words become one."""
 
     kind: Annotated[
@@ -322,14 +214,17 @@ class FusionSettings(_Group):
         return PriorFusion(text_trust=self.text_trust, audio_trust=self.audio_trust)
 
 
-class FlinkSettings(_Group):
+class FlinkSettings(Group):
     """How Flink runs the job; on the service, parallelism and checkpoints are the service's."""
 
     bundle_size: Annotated[Count, Field(description="records a Python bundle")] = 200
     bundle_time_ms: Annotated[
         PositiveMillis, Field(description="a bundle's time; each hop adds it to the latency")
     ] = 20
-    arrow_batch_size: Annotated[Count, Field(description="rows a model call")] = 16
+    arrow_batch_size: Annotated[
+        OptionalCount,
+        Field(description="rows a model call; unset: 16, or 256 where a backend is remote"),
+    ] = None
     watermark_interval_ms: Annotated[
         PositiveMillis, Field(description="200 or less, or timers are lost with a checkpoint")
     ] = 200
@@ -344,7 +239,7 @@ class FlinkSettings(_Group):
     ] = 2_000
 
 
-class Settings(_Group):
+class Settings(Group):
     """All groups."""
 
     streams: StreamSettings
@@ -354,18 +249,38 @@ class Settings(_Group):
     limits: LimitSettings = LimitSettings()
     models_audio: AudioModelSettings = AudioModelSettings()
     models_text: TextModelSettings = TextModelSettings()
+    models_text_of_language: Mapping[str, LanguageModelSettings] = MappingProxyType({})
     fusion: FusionSettings = FusionSettings()
     flink: FlinkSettings = FlinkSettings()
 
-    def audio_spec(self) -> ModelSpec | None:
-        """The audio model; None where voices are not scored."""
-        return self.models_audio.spec() if self.models_audio.enabled else None
+    @property
+    def arrow_batch_size(self) -> int:
+        """Rows a model call: few hold up a checkpoint less, many keep a remote model busy."""
+        is_remote = any(group.is_remote for _, group in self.model_groups())
+        return self.flink.arrow_batch_size or (REMOTE_BATCH_ROWS if is_remote else LOCAL_BATCH_ROWS)
 
-    def text_specs(self) -> dict[str, ModelSpec]:
-        """The text model by language; empty where words are not scored."""
-        if not self.models_text.enabled:
-            return {}
-        return dict.fromkeys(self.models_text.languages, self.models_text.spec())
+    def model_groups(self) -> Iterator[tuple[str, ModelSettings]]:
+        """Every group of a model, by its name."""
+        yield "models.audio", self.models_audio
+        yield from self.text_groups()
+
+    def text_groups(self) -> Iterator[tuple[str, LanguageModelSettings]]:
+        yield "models.text", self.models_text
+        for language, group in self.models_text_of_language.items():
+            yield f"models.text.{language}", group
+
+    def audio_backend(self) -> BackendSpec:
+        """Who scores voices."""
+        return self.models_audio.backend_spec(self.streams.region)
+
+    def text_backends(self) -> dict[str, BackendSpec]:
+        """Who scores words, by language; a language's own group comes before ``models.text``."""
+        main = self.models_text
+        languages = ("*",) if main.backend == "none" else main.languages
+        backends = dict.fromkeys(languages, main.backend_spec(self.streams.region))
+        for language, group in self.models_text_of_language.items():
+            backends[language] = group.backend_spec(self.streams.region)
+        return backends
 
 
 class SettingDoc(NamedTuple):
@@ -380,6 +295,10 @@ class SettingDoc(NamedTuple):
 def describe_settings() -> Iterator[SettingDoc]:
     """Every setting, for the README."""
     for group, field in Settings.model_fields.items():
+        if group == OF_LANGUAGE:
+            meaning = "for one language, as models.text.de: the keys of models.text but languages"
+            yield SettingDoc("models.text.<language>", "…", "", meaning)
+            continue
         group_class: Any = field.annotation
         for name, setting in group_class.model_fields.items():
             default = setting.default
@@ -393,7 +312,7 @@ def describe_settings() -> Iterator[SettingDoc]:
                 text = str(default).lower()
             else:
                 text = str(default)
-            yield SettingDoc(_key(group), _key(name), text, setting.description or "")
+            yield SettingDoc(key_of(group), key_of(name), text, setting.description or "")
 
 
 def read_properties(path: Path) -> dict[str, dict[str, str]]:
@@ -432,17 +351,24 @@ def parse_settings(groups: Mapping[str, Mapping[str, str]]) -> Settings:
         SettingsError: the first thing that is wrong.
     """
     _check_service_limits(groups)
-    known = {_key(name): field.annotation for name, field in Settings.model_fields.items()}
-    parsed: dict[str, Any] = {}
+    known = {
+        "models.text.<language>" if name == OF_LANGUAGE else key_of(name): field.annotation
+        for name, field in Settings.model_fields.items()
+    }
+    parsed: dict[str, Any] = {OF_LANGUAGE: {}}
     for group, properties in groups.items():
         if group in FOREIGN_GROUPS:
+            continue
+        if language := LANGUAGE_GROUP.fullmatch(group):
+            of_language = _parse_group(group, LanguageModelSettings, properties)
+            parsed[OF_LANGUAGE][language[1]] = of_language
             continue
         if group not in known:
             raise SettingsError(group, "(group)", group, f"unknown; known: {_list(known)}")
         parsed[group.replace(".", "_")] = _parse_group(group, known[group], properties)
     for name, field in Settings.model_fields.items():
         if field.is_required() and name not in parsed:
-            parsed[name] = _parse_group(_key(name), field.annotation, {})
+            parsed[name] = _parse_group(key_of(name), field.annotation, {})
     settings = Settings(**parsed)
     _check_together(settings)
     return settings
@@ -471,7 +397,7 @@ def _check_service_limits(groups: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def _parse_group(group: str, group_class: Any, properties: Mapping[str, str]) -> Any:
-    keys = {_key(name) for name in group_class.model_fields}
+    keys = {key_of(name) for name in group_class.model_fields}
     for key in properties:
         if key not in keys:
             raise SettingsError(group, key, properties[key], f"unknown key; known: {_list(keys)}")
@@ -504,6 +430,10 @@ def _check_together(settings: Settings) -> None:
             settings.limits.min_sample_rate_hz,
             "is above max.sample.rate.hz; lower it",
         )
+    check_model_settings("models.audio", settings.models_audio, ())
+    check_model_settings("models.text", settings.models_text, settings.models_text.languages)
+    for language, group in settings.models_text_of_language.items():
+        check_model_settings(f"models.text.{language}", group, (language,))
 
 
 def _list(names: Any) -> str:

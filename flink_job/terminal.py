@@ -13,7 +13,7 @@ from connectors.kinesis_client import KinesisError
 from connectors.lake_reader import LakeError
 from connectors.replay import InjectError
 from flink_job.local import LocalJobError
-from flink_job.settings import SettingsError
+from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
 from udfs.models.contract import ModelError
 from udfs.training.errors import TrainingError

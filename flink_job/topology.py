@@ -12,6 +12,7 @@ What a step cannot use leaves as a reject.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from pyflink.common import Duration, Types, WatermarkStrategy
@@ -19,6 +20,7 @@ from pyflink.datastream import DataStream
 from pyflink.table import StreamTableEnvironment
 
 from connectors.lake_tables import row_type
+from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from flink_job.arrows import (
     CALL_ID,
     STREAM_MS,
@@ -119,8 +121,12 @@ def model_udfs(settings: Settings) -> ModelUdfs:
     """The models of the settings."""
     with_embedding = settings.fusion.needs_embeddings
     return ModelUdfs(
-        audio=score_audio_udf(settings.audio_spec(), with_embedding=with_embedding),
-        text=score_text_udf(settings.text_specs(), with_embedding=with_embedding),
+        audio=score_audio_udf(
+            partial(open_audio_scorer, settings.audio_backend(), with_embedding=with_embedding)
+        ),
+        text=score_text_udf(
+            partial(open_text_scorers, settings.text_backends(), with_embedding=with_embedding)
+        ),
     )
 
 

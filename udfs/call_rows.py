@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from udfs.fusion import LABELS, Fuser, disagreement, label_of, score_of
 from udfs.loudness import decibels
+from udfs.models.scorer import MODEL_FAILURES
 from udfs.records import CallClosed, ParticipantLedger
 from udfs.rows import ALL_PARTICIPANTS, EpochMs, Ledger, Summary
 from udfs.segments import Window, both_triples, fuse_window, missing_reasons
@@ -209,7 +210,7 @@ def _ledger(
     call_id: str, closed: CallClosed, entry: ParticipantLedger, windows: WindowsOf, fuser: Fuser
 ) -> Ledger:
     missing = _missing_counts({entry.participant.participant_id: windows})
-    failed = any(reason.endswith(":model_error") for reason in missing)
+    failed = any(reason.partition(":")[2] in MODEL_FAILURES for reason in missing)
     whole = entry.chunks_missing == 0 and entry.windows_lost == 0
     return Ledger(
         call_id=call_id,

@@ -1,12 +1,12 @@
 """The models as vectorised UDFs: Arrow batches in, scores out.
 
-The two skins of this folder that know PyFlink. A batch saves calls, not computation: each window
-and each text is scored alone, so batching changes no number.
+The two skins of this folder that know PyFlink. A batch saves calls and overlaps those to a remote
+model; each window and each text is scored alone, so batching changes no number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,11 +14,9 @@ import pandas as pd
 from pyflink.table import DataTypes, FunctionContext, ScalarFunction
 from pyflink.table.udf import udf
 
-from udfs.models.audio import load_audio_model
-from udfs.models.contract import AudioModel, ModelSpec, TextModel
-from udfs.models.text import load_text_model
-from udfs.score_text import score_text
-from udfs.score_window import score_window
+from udfs.models.scorer import AudioScorer, Gauges, NoGauges, Text, TextScorer
+from udfs.score_text import score_texts
+from udfs.score_window import score_signals
 from udfs.speech import SpeechDetector
 from udfs.windows import WindowSignal
 
@@ -26,69 +24,67 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
 
 
+OpenAudioScorer = Callable[[Gauges], AudioScorer]
+OpenTextScorers = Callable[[Gauges], Mapping[str, TextScorer]]
+"""Made in the worker, so what they hold is never pickled; they may be."""
+
+
 class ScoreAudio(ScalarFunction):
     """``signal BYTES`` to ``WindowScore`` as BYTES; NULL to NULL."""
 
-    def __init__(self, spec: ModelSpec | None, *, with_embedding: bool) -> None:
-        self._spec = spec
-        self._with_embedding = with_embedding
+    def __init__(self, open_scorer: OpenAudioScorer) -> None:
+        self._open_scorer = open_scorer
 
     def open(self, function_context: FunctionContext) -> None:
-        self._model: AudioModel | None = load_audio_model(self._spec) if self._spec else None
+        self._scorer = self._open_scorer(_gauges(function_context, "audio_model"))
         self._detector = SpeechDetector()
 
     def eval(self, signals: pd.Series) -> pd.Series:
-        return pd.Series([self._score(signal) for signal in signals], dtype=object)
+        given = [signal for signal in signals if signal is not None]
+        scored = iter(score_signals(map(_decode_signal, given), self._detector, self._scorer))
+        return _column(None if signal is None else next(scored) for signal in signals)
 
-    def _score(self, signal: bytes | None) -> bytes | None:
-        if signal is None:
-            return None
-        score = score_window(
-            _decode_signal(signal),
-            self._detector,
-            self._model,
-            with_embedding=self._with_embedding,
-        )
-        return _encode(score)
+    def close(self) -> None:
+        self._scorer.close()
 
 
 class ScoreText(ScalarFunction):
     """``text STRING, language STRING`` to ``TextScore`` as BYTES; NULL to NULL."""
 
-    def __init__(self, specs: Mapping[str, ModelSpec], *, with_embedding: bool) -> None:
-        self._specs = dict(specs)
-        self._with_embedding = with_embedding
+    def __init__(self, open_scorers: OpenTextScorers) -> None:
+        self._open_scorers = open_scorers
 
     def open(self, function_context: FunctionContext) -> None:
-        self._models: dict[str, TextModel] = load_text_models(self._specs)
+        self._scorers = self._open_scorers(_gauges(function_context, "text_model"))
 
     def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
-        scores = [
-            self._score(text, language) for text, language in zip(texts, languages, strict=True)
+        given = [
+            Text(text, language or "")
+            for text, language in zip(texts, languages, strict=True)
+            if text is not None
         ]
-        return pd.Series(scores, dtype=object)
+        scored = iter(score_texts(given, self._scorers))
+        return _column(None if text is None else next(scored) for text in texts)
 
-    def _score(self, text: str | None, language: str | None) -> bytes | None:
-        if text is None:
-            return None
-        return _encode(
-            score_text(text, language or "", self._models, with_embedding=self._with_embedding)
-        )
+    def close(self) -> None:
+        for scorer in self._scorers.values():
+            scorer.close()
 
 
-def load_text_models(specs: Mapping[str, ModelSpec]) -> dict[str, TextModel]:
-    """One model a language; one that serves several languages is loaded once."""
-    loaded = {
-        key: load_text_model(spec) for key, spec in {repr(s): s for s in specs.values()}.items()
-    }
-    return {language: loaded[repr(spec)] for language, spec in specs.items()}
+def _column(scores: Any) -> pd.Series:
+    return pd.Series([None if one is None else _encode(one) for one in scores], dtype=object)
 
 
-def score_audio_udf(spec: ModelSpec | None, *, with_embedding: bool) -> Any:
-    scorer = ScoreAudio(spec, with_embedding=with_embedding)
-    return udf(scorer, result_type=DataTypes.BYTES(), func_type="pandas")
+def _gauges(function_context: FunctionContext, name: str) -> Gauges:
+    try:
+        return function_context.get_metric_group().add_group(name)
+    except RuntimeError:  # python.metric.enabled is false
+        return NoGauges()
 
 
-def score_text_udf(specs: Mapping[str, ModelSpec], *, with_embedding: bool) -> Any:
-    scorer = ScoreText(specs, with_embedding=with_embedding)
-    return udf(scorer, result_type=DataTypes.BYTES(), func_type="pandas")
+def score_audio_udf(open_scorer: OpenAudioScorer) -> Any:
+    return udf(ScoreAudio(open_scorer), result_type=DataTypes.BYTES(), func_type="pandas")
+
+
+def score_text_udf(open_scorers: OpenTextScorers) -> Any:
+    return udf(ScoreText(open_scorers), result_type=DataTypes.BYTES(), func_type="pandas")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from udfs.call_folder import CallFolder, RecordedParticipant
 from udfs.call_rows import ledger_rows, summary_rows
 from udfs.fusion import Fuser
-from udfs.models.contract import AudioModel, TextModel
+from udfs.models.scorer import AudioScorer, Text, TextScorer
 from udfs.records import (
     AudioChunk,
     CallClosed,
@@ -24,8 +24,8 @@ from udfs.records import (
 )
 from udfs.replay_plan import cut_chunks
 from udfs.rows import Ledger, Segment, Summary
-from udfs.score_text import score_text
-from udfs.score_window import SpeechDetector, score_window
+from udfs.score_text import TextScore, score_texts
+from udfs.score_window import SpeechDetector, score_signals
 from udfs.segments import ScoredAudio, ScoredText, Window, segment, windows_of
 from udfs.windows import arrange, chunk_end_us, last_window_of, window_of
 from udfs.words import count_words
@@ -38,11 +38,9 @@ class Scorers:
     """What gives the numbers; loaded once for many calls."""
 
     detector: SpeechDetector
-    audio: AudioModel | None
-    text: Mapping[str, TextModel]
+    audio: AudioScorer
+    text: Mapping[str, TextScorer]
     fuser: Fuser
-    with_embeddings: bool = False
-    """Whether scores keep the models' embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,9 @@ def score_windows(folder: CallFolder, scorers: Scorers, now_ms: int) -> ScoredCa
         participant_id: _heard(participant_id, theirs, scorers, now_ms)
         for participant_id, theirs in chunks.items()
     }
-    for utterance in utterances:
-        text = _read(utterance, scorers, now_ms)
+    read = score_texts([Text(u.text, u.language) for u in utterances], scorers.text)
+    for utterance, score in zip(utterances, read, strict=True):
+        text = _accepted(utterance, score, now_ms)
         theirs = windows[utterance.participant_id]
         for index in windows_of(text.utterance):
             theirs.setdefault(index, Window()).with_text(text)
@@ -120,23 +119,22 @@ def _heard(
         first = window_of(chunk.offset_ms)
         for index in range(first, max(first, last_window_of(chunk_end_us(chunk))) + 1):
             touching.setdefault(index, []).append(chunk)
+    signals = {
+        index: arrange(index, theirs, audio_follows=index < max(touching))
+        for index, theirs in touching.items()
+    }
+    scores = score_signals(signals.values(), scorers.detector, scorers.audio)
     windows = {}
-    for index, theirs in touching.items():
-        signal = arrange(index, theirs, audio_follows=index < max(touching))
+    for (index, signal), score in zip(signals.items(), scores, strict=True):
+        theirs = touching[index]
         begun = sum(window_of(chunk.offset_ms) == index for chunk in theirs)
         chunk_counts = WindowLedger(begun, len(theirs) - begun)
         cut = WindowCut(participant_id, index, chunk_counts, signal.gap_ms, now_ms)
-        score = score_window(
-            signal,
-            scorers.detector,
-            scorers.audio,
-            with_embedding=scorers.with_embeddings,
-        )
         windows[index] = Window(audio=ScoredAudio(cut, score))
     return windows
 
 
-def _read(utterance: Utterance, scorers: Scorers, now_ms: int) -> ScoredText:
+def _accepted(utterance: Utterance, score: TextScore, now_ms: int) -> ScoredText:
     accepted = UtteranceAccepted(
         utterance.participant_id,
         utterance.utterance_id,
@@ -146,12 +144,6 @@ def _read(utterance: Utterance, scorers: Scorers, now_ms: int) -> ScoredText:
         utterance.language,
         utterance.confidence,
         now_ms,
-    )
-    score = score_text(
-        utterance.text,
-        utterance.language,
-        scorers.text,
-        with_embedding=scorers.with_embeddings,
     )
     return ScoredText(accepted, score)
 

@@ -1,16 +1,14 @@
-"""One utterance's text to a sentiment."""
+"""Texts to sentiments, each by its own language's model."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from udfs.models.contract import TextModel, Triple, ask
+from udfs.models.contract import Triple
+from udfs.models.scorer import MissingReason, Outcome, Text, TextScorer
 from udfs.words import count_words
-
-_LOG = logging.getLogger(__name__)
 
 ANY_LANGUAGE = "*"
 
@@ -19,8 +17,8 @@ class TextScore(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one utterance says."""
 
     triple: Triple | None
-    missing: str | None
-    """Why not: ``no_words``, ``unsupported_language``, ``no_model`` or ``model_error``."""
+    missing: MissingReason | None
+    """Why not: ``no_words``, ``unsupported_language``, ``no_model``, or how the model failed."""
     model_id: str | None
     embedding: bytes | None = None
     """The model's pooled embedding, float16; only where it is asked for."""
@@ -31,28 +29,36 @@ def primary_language(tag: str) -> str:
     return tag.replace("_", "-").partition("-")[0].lower()
 
 
-def score_text(
-    text: str, language: str, models: Mapping[str, TextModel], *, with_embedding: bool = False
-) -> TextScore:
-    """Score one utterance by its own language's model, or by the one for any language.
+def score_texts(texts: Iterable[Text], scorers: Mapping[str, TextScorer]) -> list[TextScore]:
+    """Score each utterance by its own language's model, or by the one for any language.
 
     Args:
-        text: the utterance.
-        language: its language tag.
-        models: by primary language subtag, or ``*``; empty where no text model is set.
-        with_embedding: keep the model's pooled embedding.
+        texts: the utterances.
+        scorers: by primary language subtag, or ``*``.
     """
-    if not count_words(text):
-        return TextScore(None, "no_words", None)
-    if not models:
-        return TextScore(None, "no_model", None)
-    model = models.get(primary_language(language)) or models.get(ANY_LANGUAGE)
-    if model is None:
-        return TextScore(None, "unsupported_language", None)
-    try:
-        answer = ask(model, text, with_embedding=with_embedding)
-    except Exception as error:  # a model is others' code: whatever it raises is a missing score
-        # The type alone: a message may quote its input.
-        _LOG.error("the text model failed on an utterance: %s", type(error).__name__)
-        return TextScore(None, "model_error", None)
-    return TextScore(answer.triple, None, model.model_id, answer.embedding)
+    scores: list[TextScore | None] = []
+    to_ask: dict[int, tuple[TextScorer, list[int], list[Text]]] = {}
+    for place, one in enumerate(texts):
+        scorer = scorers.get(primary_language(one.language)) or scorers.get(ANY_LANGUAGE)
+        if not count_words(one.text):
+            scores.append(TextScore(None, "no_words", None))
+        elif scorer is None:
+            scores.append(TextScore(None, "unsupported_language", None))
+        else:
+            scores.append(None)
+            _, places, theirs = to_ask.setdefault(id(scorer), (scorer, [], []))
+            places.append(place)
+            theirs.append(one)
+    for scorer, places, theirs in to_ask.values():
+        for place, outcome in zip(places, scorer.score(theirs), strict=True):
+            scores[place] = _score(outcome)
+    return [score for score in scores if score is not None]
+
+
+def score_text(text: str, language: str, scorers: Mapping[str, TextScorer]) -> TextScore:
+    """Score one utterance alone."""
+    return score_texts([Text(text, language)], scorers)[0]
+
+
+def _score(outcome: Outcome) -> TextScore:
+    return TextScore(outcome.triple, outcome.missing, outcome.model_id, outcome.embedding)

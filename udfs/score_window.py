@@ -6,18 +6,18 @@ stream, offline, and after a restart.
 
 from __future__ import annotations
 
-import logging
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
 from udfs.audio_codec import MODEL_RATE_HZ, Samples, decode, resample_to_16khz
 from udfs.loudness import loudness_dbfs, snr_db
-from udfs.models.contract import Answer, AudioModel, Triple, ask
+from udfs.models.contract import Triple
+from udfs.models.scorer import AudioScorer, MissingReason, Outcome
 from udfs.windows import WINDOW_MS, WindowSignal
 
-_LOG = logging.getLogger(__name__)
 WINDOW_SAMPLES = WINDOW_MS * MODEL_RATE_HZ // 1_000
 
 
@@ -31,8 +31,8 @@ class WindowScore(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was heard in one window of one participant."""
 
     triple: Triple | None
-    missing: str | None
-    """Why there is no triple: ``no_speech`` or ``model_error``."""
+    missing: MissingReason | None
+    """Why there is no triple: ``no_speech``, ``no_model``, or how the model failed."""
     model_id: str | None
     speech_ms: tuple[tuple[int, int], ...]
     """Spans with speech, from the window's start."""
@@ -52,50 +52,71 @@ def waveform_of(signal: WindowSignal) -> Samples:
     return waveform
 
 
-def score_window(
-    signal: WindowSignal,
-    detector: SpeechDetector,
-    model: AudioModel | None,
-    *,
-    with_embedding: bool = False,
-) -> WindowScore:
-    """Score one window; the model is asked only where somebody speaks.
+class Heard(NamedTuple):
+    """What the worker itself finds in one window."""
 
-    Args:
-        signal: 5 s of one participant.
-        detector: finds the speech.
-        model: None where no audio model is set: the triple is missing as ``no_model``.
-        with_embedding: keep the model's pooled embedding.
-    """
+    waveform: Samples
+    speech_ms: tuple[tuple[int, int], ...]
+    loudness_dbfs: float | None
+    snr_db: float | None
+
+
+def hear(signal: WindowSignal, detector: SpeechDetector) -> Heard:
+    """Where in 5 s of one participant somebody speaks, and how loud."""
     waveform = waveform_of(signal)
     speech_ms = detector.speech_spans_ms(waveform)
-    answer, missing = _feeling(waveform, speech_ms, model, with_embedding=with_embedding)
-    return WindowScore(
-        triple=answer.triple if answer else None,
-        missing=missing,
-        model_id=None if answer is None or model is None else model.model_id,
-        speech_ms=speech_ms,
-        speech_ratio=sum(end - start for start, end in speech_ms) / WINDOW_MS,
-        loudness_dbfs=loudness_dbfs(waveform, speech_ms),
-        snr_db=snr_db(waveform, speech_ms, signal.covered_ms),
-        embedding=answer.embedding if answer else None,
+    return Heard(
+        waveform,
+        speech_ms,
+        loudness_dbfs(waveform, speech_ms),
+        snr_db(waveform, speech_ms, signal.covered_ms),
     )
 
 
-def _feeling(
-    waveform: Samples,
-    speech_ms: tuple[tuple[int, int], ...],
-    model: AudioModel | None,
-    *,
-    with_embedding: bool,
-) -> tuple[Answer | None, str | None]:
-    if not speech_ms:
-        return None, "no_speech"
-    if model is None:
-        return None, "no_model"
-    try:
-        return ask(model, waveform, with_embedding=with_embedding), None
-    except Exception as error:  # a model is others' code: whatever it raises is a missing score
-        # The type alone: a message may quote its input.
-        _LOG.error("the audio model failed on a window: %s", type(error).__name__)
-        return None, "model_error"
+def score_signals(
+    signals: Iterable[WindowSignal], detector: SpeechDetector, scorer: AudioScorer
+) -> list[WindowScore]:
+    """Score windows; the scorer is asked only where somebody speaks.
+
+    Each is handed to the scorer as soon as it is heard, and its waveform is not kept.
+
+    Args:
+        signals: each 5 s of one participant.
+        detector: finds the speech.
+        scorer: finds the feeling.
+    """
+    heard: list[Heard] = []
+
+    def spoken() -> Iterator[Samples]:
+        for signal in signals:
+            one = hear(signal, detector)
+            heard.append(one._replace(waveform=_NO_SAMPLES))
+            if one.speech_ms:
+                yield one.waveform
+
+    outcomes = iter(list(scorer.score(spoken())))
+    silent = Outcome(None, "no_speech", None)
+    return [_score(one, next(outcomes) if one.speech_ms else silent) for one in heard]
+
+
+_NO_SAMPLES = np.zeros(0, dtype=np.float32)
+
+
+def _score(heard: Heard, outcome: Outcome) -> WindowScore:
+    return WindowScore(
+        triple=outcome.triple,
+        missing=outcome.missing,
+        model_id=outcome.model_id,
+        speech_ms=heard.speech_ms,
+        speech_ratio=sum(end - start for start, end in heard.speech_ms) / WINDOW_MS,
+        loudness_dbfs=heard.loudness_dbfs,
+        snr_db=heard.snr_db,
+        embedding=outcome.embedding,
+    )
+
+
+def score_window(
+    signal: WindowSignal, detector: SpeechDetector, scorer: AudioScorer
+) -> WindowScore:
+    """Score one window alone."""
+    return score_signals([signal], detector, scorer)[0]

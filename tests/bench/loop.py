@@ -17,6 +17,7 @@ from typing import Any
 from tests.bench.workload import read_bank
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import SAMPLE_RATE_HZ, ModelSpec
+from udfs.models.scorer import LocalAudio
 from udfs.score_window import score_window, waveform_of
 from udfs.speech import SpeechDetector
 from udfs.windows import WindowSignal
@@ -27,12 +28,13 @@ WARM_UP_WINDOWS = 20
 def measure(seconds: float) -> dict[str, Any]:
     signals = read_bank().signals()
     detector, model = SpeechDetector(), load_audio_model(ModelSpec())
+    scorer = LocalAudio(model)
     for signal in signals[:WARM_UP_WINDOWS]:
-        score_window(signal, detector, model)
+        score_window(signal, detector, scorer)
     begun_s, cpu_begun_s = time.perf_counter(), time.process_time()
     num_windows = num_spoken = 0
     while (taken_s := time.perf_counter() - begun_s) < seconds:
-        score = score_window(signals[num_windows % len(signals)], detector, model)
+        score = score_window(signals[num_windows % len(signals)], detector, scorer)
         num_windows += 1
         num_spoken += score.triple is not None
     return {
@@ -59,7 +61,7 @@ def _shares(signals: list[WindowSignal], detector: SpeechDetector, model: Any) -
         if speech_ms:
             model.probabilities(waveform)  # extracts the log-mel once more
         marks.append(time.perf_counter())
-        score_window(signal, detector, model)
+        score_window(signal, detector, LocalAudio(model))
         whole_s = time.perf_counter() - marks[-1]
         decode_s, vad_s, mel_s, model_s = (b - a for a, b in itertools.pairwise(marks))
         spent_s["decode"] += decode_s

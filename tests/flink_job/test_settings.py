@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from connectors.remote_models.spec import BackendSpec
 from flink_job.settings import (
     FOREIGN_GROUPS,
     Settings,
@@ -58,8 +59,9 @@ def test_the_defaults_are_the_designs():
     assert found.fusion.fuser() == PriorFusion()
     assert (found.calls.text_wait_ms, found.calls.tombstone_ms) == (3_000, 86_400_000)
     assert (found.time.start_hold_ms, found.time.silent_shard_ms) == (30_000, 60_000)
-    assert found.audio_spec() == ModelSpec()
-    assert found.text_specs() == {"en": ModelSpec()}
+    assert found.audio_backend() == BackendSpec(local=ModelSpec())
+    assert found.text_backends() == {"en": BackendSpec(local=ModelSpec())}
+    assert found.arrow_batch_size == 16
 
 
 def test_every_value_is_a_string_and_becomes_what_it_means():
@@ -74,17 +76,17 @@ def test_every_value_is_a_string_and_becomes_what_it_means():
     assert found.calls.rules().gap_wait_ms == 0
     assert found.calls.rules().late_audio_ms == 20_000
     assert found.lake.auto_compaction is False
-    assert list(found.text_specs()) == ["en", "de", "*"]
-    assert found.text_specs()["de"].operating_prior == (0.2, 0.6, 0.2)
-    assert found.audio_spec().label_map == {"hap": "positive", "ang": "negative"}
+    assert list(found.text_backends()) == ["en", "de", "*"]
+    assert found.text_backends()["de"].local.operating_prior == (0.2, 0.6, 0.2)
+    assert found.audio_backend().local.label_map == {"hap": "positive", "ang": "negative"}
     assert found.fusion.fuser().text_trust == 0.5
 
 
 def test_a_modality_can_be_left_out():
-    found = settings(models_audio={"enabled": "false"}, models_text={"enabled": "false"})
+    found = settings(models_audio={"backend": "none"}, models_text={"backend": "none"})
 
-    assert found.audio_spec() is None
-    assert found.text_specs() == {}
+    assert found.audio_backend() == BackendSpec()
+    assert found.text_backends() == {"*": BackendSpec()}
 
 
 def test_an_empty_optional_value_is_unset():
@@ -124,7 +126,15 @@ def test_groups_of_the_service_are_not_ours_to_judge(group):
         ("limits", "id.characters", "0"),
         ("limits", "started.at.past.days", "9999999"),
         ("models.audio", "precision", "int8"),
-        ("models.audio", "enabled", "2"),
+        ("models.audio", "backend", "comprehend"),
+        ("models.audio", "backend", "azure"),
+        ("models.audio", "content.type", "audio/mp3"),
+        ("models.audio", "concurrency", "0"),
+        ("models.audio", "concurrency", "513"),
+        ("models.audio", "time.limit.ms", "99"),
+        ("models.audio", "retries", "11"),
+        ("models.audio", "price.input", "nan"),
+        ("models.text", "fallback", "bedrock"),
         ("models.audio", "path", ""),
         ("models.audio", "label.map", "happy"),
         ("models.audio", "label.map", "happy=joyful"),
@@ -243,8 +253,9 @@ def test_the_table_has_every_setting_with_its_meaning():
     known = {
         (group.replace("_", "."), name.replace("_", "."))
         for group, field in Settings.model_fields.items()
+        if group != "models_text_of_language"
         for name in field.annotation.model_fields
-    }
+    } | {("models.text.<language>", "…")}
     assert {(doc.group, doc.key) for doc in docs} == known
     assert len(docs) == len(known)
     assert all(doc.meaning for doc in docs)

@@ -30,6 +30,7 @@ from udfs.fusion import LABELS
 from udfs.fusion_file import TrainedFor
 from udfs.fusion_loading import fusion_of
 from udfs.models.contract import Answer
+from udfs.models.scorer import LocalAudio, LocalText
 from udfs.offline import Scorers, score_call, score_windows
 from udfs.records import Arrival
 from udfs.replay_plan import ReplayOptions, plan_replay
@@ -81,7 +82,15 @@ def embedding_of(content: bytes, size: int) -> bytes:
 
 
 FUSERS = {"prior": FUSER, "late": fusion_of(late_file()), "early": fusion_of(early_file())}
-SCORERS = Scorers(Hears(), Feels(), {"en": Reads()}, FUSER)
+
+
+def scorers_with(kind="prior", *, with_embedding=True):
+    audio = LocalAudio(Feels(), with_embedding=with_embedding)
+    text = {"en": LocalText(Reads(), with_embedding=with_embedding)}
+    return Scorers(Hears(), audio, text, FUSERS[kind])
+
+
+SCORERS = scorers_with()
 
 
 @pytest.fixture(autouse=True)
@@ -89,11 +98,11 @@ def same_models_in_the_stream(monkeypatch):
     monkeypatch.setattr(call_intake, "_monotonic_ms", lambda: 0)
     monkeypatch.setattr(
         "tests.job_run.hear",
-        lambda signal: score_window(signal, SCORERS.detector, SCORERS.audio, with_embedding=True),
+        lambda signal: score_window(signal, SCORERS.detector, SCORERS.audio),
     )
     monkeypatch.setattr(
         "tests.job_run.read",
-        lambda text, language: score_text(text, language, SCORERS.text, with_embedding=True),
+        lambda text, language: score_text(text, language, SCORERS.text),
     )
 
 
@@ -128,12 +137,8 @@ DISTURBANCES = [
 ]
 
 
-def scorers_with(kind):
-    return dataclasses.replace(SCORERS, fuser=FUSERS[kind], with_embeddings=kind == "early")
-
-
 def rows_offline(folder, kind="prior"):
-    rows = list(score_call(folder, scorers_with(kind), NOW_MS))
+    rows = list(score_call(folder, scorers_with(kind, with_embedding=kind == "early"), NOW_MS))
     of_kind = {
         table.folder: [dataclasses.asdict(row) for row in rows if isinstance(row, kind)]
         for table, kind in ((SEGMENTS, Segment), (CALLS, Summary), (LEDGER, Ledger))
@@ -220,8 +225,7 @@ def test_every_fused_row_names_the_rule_that_fused_it(tmp_path, kind):
 
 
 def features_of(folder):
-    scorers = dataclasses.replace(SCORERS, with_embeddings=True)
-    return list(feature_rows(score_windows(folder, scorers, NOW_MS)))
+    return list(feature_rows(score_windows(folder, SCORERS, NOW_MS)))
 
 
 def test_the_features_of_a_call_fuse_to_its_rows(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from tests.builders import chunk
 from udfs.audio_codec import encode
 from udfs.models.contract import Triple
+from udfs.models.scorer import LocalAudio, LocalText, NoModel
 from udfs.score_text import score_text
 from udfs.score_window import WINDOW_SAMPLES, score_window, waveform_of
 from udfs.windows import Track, WindowSignal, arrange
@@ -49,7 +50,7 @@ def signal(level: float = 0.5) -> WindowSignal:
 
 
 def test_a_window_with_speech_is_scored():
-    score = score_window(signal(), Hears((0, 1_000), (2_000, 2_500)), Feels())
+    score = score_window(signal(), Hears((0, 1_000), (2_000, 2_500)), LocalAudio(Feels()))
 
     assert (score.triple, score.missing, score.model_id) == (HAPPY, None, "model-1")
     assert score.speech_ratio == 0.3
@@ -59,7 +60,7 @@ def test_a_window_with_speech_is_scored():
 def test_the_model_is_not_asked_where_nobody_speaks():
     model = Feels()
 
-    score = score_window(signal(), Hears(), model)
+    score = score_window(signal(), Hears(), LocalAudio(model))
 
     assert (score.triple, score.missing, score.model_id) == (None, "no_speech", None)
     assert (score.loudness_dbfs, score.snr_db, score.speech_ratio) == (None, None, 0.0)
@@ -67,7 +68,7 @@ def test_the_model_is_not_asked_where_nobody_speaks():
 
 
 def test_without_a_model_the_window_still_has_its_speech():
-    score = score_window(signal(), Hears((0, 1_000)), None)
+    score = score_window(signal(), Hears((0, 1_000)), NoModel())
 
     assert (score.triple, score.missing) == (None, "no_model")
     assert score.speech_ratio == 0.2
@@ -75,7 +76,9 @@ def test_without_a_model_the_window_still_has_its_speech():
 
 def test_a_failed_model_is_missing_and_never_neutral_and_its_message_is_not_logged(caplog):
     with caplog.at_level(logging.DEBUG):
-        score = score_window(signal(), Hears((0, 1_000)), Feels(ValueError("what was said")))
+        score = score_window(
+            signal(), Hears((0, 1_000)), LocalAudio(Feels(ValueError("what was said")))
+        )
 
     assert (score.triple, score.missing, score.model_id) == (None, "model_error", None)
     assert "what was said" not in caplog.text
@@ -110,11 +113,11 @@ class Reads(Feels):
         ("gut", "", ["en"], "unsupported_language"),
         ("?!", "en", ["en"], "no_words"),
         ("", "de", [], "no_words"),
-        ("good", "en", [], "no_model"),
+        ("good", "en", [], "unsupported_language"),
     ],
 )
 def test_each_utterance_is_read_by_its_own_languages_model(text, language, models, missing):
-    score = score_text(text, language, {name: Reads() for name in models})
+    score = score_text(text, language, {name: LocalText(Reads()) for name in models})
 
     assert score.missing == missing
     assert (score.triple is None) == (missing is not None)
@@ -122,7 +125,7 @@ def test_each_utterance_is_read_by_its_own_languages_model(text, language, model
 
 def test_a_failed_text_model_is_missing_and_its_message_is_not_logged(caplog):
     with caplog.at_level(logging.DEBUG):
-        score = score_text("my secret", "en", {"en": Reads(RuntimeError("my secret"))})
+        score = score_text("my secret", "en", {"en": LocalText(Reads(RuntimeError("my secret")))})
 
     assert (score.triple, score.missing) == (None, "model_error")
     assert "my secret" not in caplog.text

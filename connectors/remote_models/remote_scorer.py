@@ -1,0 +1,175 @@
+"""A remote service as a scorer: calls in flight, a time limit, a breaker; outcomes in order.
+
+    inputs ─► collected into calls ─► threads, each asking with retries ─► outcomes, in order
+
+At most twice as many calls are begun as may be in flight, so a slow one does not hold up the
+others and few inputs are held in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotDoneError
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from connectors.remote_models.breaker import Breaker
+from connectors.remote_models.client import CallError
+from connectors.remote_models.spec import RemoteSpec
+from connectors.remote_models.usage import Usage
+from udfs.models.scorer import ModelFailure, Outcome
+
+_LOG = logging.getLogger(__name__)
+Input = TypeVar("Input")
+Input_contra = TypeVar("Input_contra", contravariant=True)
+
+QUEUED_PER_CALL_IN_FLIGHT = 2
+
+
+class Reply(NamedTuple):
+    """What one call brought."""
+
+    outcomes: Sequence[Outcome]
+    """One for each input."""
+    retries: int = 0
+    cost_micro_usd: float = 0.0
+
+
+class Service(Protocol[Input_contra]):
+    """One remote model: what it takes in one call, and what its answer means."""
+
+    inputs_per_call: int
+
+    def kind_of(self, one: Input_contra) -> Hashable:
+        """Inputs of one kind may go into one call; None: it is in no language of the model's."""
+        ...
+
+    def ask(self, inputs: Sequence[Input_contra], deadline_s: float) -> Reply:
+        """One call.
+
+        Args:
+            inputs: all of one kind.
+            deadline_s: by ``time.monotonic``; no attempt begins after it.
+
+        Raises:
+            CallError: there is no answer.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class _Begun(NamedTuple):
+    """A call and how long its inputs wait for it."""
+
+    reply: Future[Sequence[Outcome]]
+    place: int
+    deadline_s: float
+
+
+class RemoteScorer(Generic[Input]):
+    """A ``Scorer``."""
+
+    def __init__(self, service: Service[Input], spec: RemoteSpec, usage: Usage) -> None:
+        self._service = service
+        self._spec = spec
+        self._usage = usage
+        self._breaker = Breaker(spec.breaker_failures, spec.breaker_open_s)
+        self._threads = ThreadPoolExecutor(spec.concurrency, thread_name_prefix=spec.service)
+
+    def score(self, inputs: Iterable[Input]) -> Iterator[Outcome]:
+        most = self._spec.concurrency * self._service.inputs_per_call * QUEUED_PER_CALL_IN_FLIGHT
+        begun: deque[_Begun] = deque()
+        collected: dict[Hashable, _Call[Input]] = {}
+
+        def send(kind: Hashable) -> None:
+            call = collected.pop(kind)
+            self._threads.submit(self._ask, call)
+
+        for one in inputs:
+            kind = self._service.kind_of(one)
+            if kind is None:
+                begun.append(_Begun(_UNSUPPORTED, 0, 0.0))
+                continue
+            call = collected.get(kind)
+            if call is None:
+                call = collected[kind] = _Call(time.monotonic() + self._spec.time_limit_s)
+            begun.append(_Begun(call.reply, len(call.inputs), call.deadline_s))
+            call.inputs.append(one)
+            if len(call.inputs) == self._service.inputs_per_call:
+                send(kind)
+            if len(begun) >= most:
+                for kind in list(collected):
+                    send(kind)
+                yield self._outcome(begun.popleft())
+        for kind in list(collected):
+            send(kind)
+        while begun:
+            yield self._outcome(begun.popleft())
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._service.close()
+
+    def _outcome(self, begun: _Begun) -> Outcome:
+        try:
+            outcomes = begun.reply.result(max(0.0, begun.deadline_s - time.monotonic()))
+            outcome = outcomes[begun.place]
+        except NotDoneError:
+            outcome = Outcome(None, "timeout", None)
+        self._usage.count(**{outcome.missing or "answers": 1})
+        return outcome
+
+    def _ask(self, call: _Call[Input]) -> None:
+        """In a thread of the pool: always ends the call's future."""
+        try:
+            call.reply.set_result(self._replied(call))
+        except BaseException as error:
+            call.reply.set_exception(error)
+            raise
+
+    def _replied(self, call: _Call[Input]) -> Sequence[Outcome]:
+        if time.monotonic() >= call.deadline_s:
+            return _failed("timeout", len(call.inputs))
+        if not self._breaker.allows():
+            return _failed("breaker_open", len(call.inputs))
+        begun_s = time.monotonic()
+        try:
+            reply = self._service.ask(call.inputs, call.deadline_s)
+        except CallError as error:
+            _LOG.warning("%s %s: %s", self._spec.service, error.reason, error)
+            reply = Reply(_failed(error.reason, len(call.inputs)), error.retries)
+        except Exception as error:  # a broken answer must not end the job
+            _LOG.error("%s failed: %s", self._spec.service, type(error).__name__)
+            reply = Reply(_failed("bad_answer", len(call.inputs)))
+        if all(outcome.has_failed for outcome in reply.outcomes):
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        self._usage.count(
+            calls=1,
+            retries=reply.retries,
+            latency_ms=round((time.monotonic() - begun_s) * 1_000),
+            cost_micro_usd=reply.cost_micro_usd,
+        )
+        return reply.outcomes
+
+
+class _Call(Generic[Input]):
+    """Inputs that go together."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self.deadline_s = deadline_s
+        self.inputs: list[Input] = []
+        self.reply: Future[Sequence[Outcome]] = Future()
+
+
+_UNSUPPORTED: Future[Sequence[Outcome]] = Future()
+_UNSUPPORTED.set_result([Outcome(None, "unsupported_language", None)])
+
+
+def _failed(reason: ModelFailure, count: int) -> list[Outcome]:
+    return [Outcome(None, reason, None)] * count
