@@ -428,5 +428,8 @@ def test_a_row_that_differs_has_a_higher_revision(records, order, steps):
         key = tuple(row[name] for name in SEGMENTS.key)
         before = last.get(key)
         if before is not None:
-            assert row["revision"] > before["revision"]
+            # Equal where a window shown for its words gets audio of a chunk that its 30 s counted
+            # already: of two equal ones the later load wins.
+            at_last_heard = "audio:no_audio" in before["missing"]
+            assert row["revision"] >= before["revision"] + (not at_last_heard)
         last[key] = row
