@@ -141,14 +141,15 @@ def segment(
 def revision(index: int, windows: Mapping[int, Window]) -> int:
     """How many distinct records a row rests on: the call's start, chunks and utterances.
 
-    A chunk that lies in two windows is counted where it begins, or as carried into the first.
+    A chunk that lies in two windows is counted where it begins, or as carried into the first whose
+    audio is known.
     """
-    known = [(k, windows[k]) for k in _rolling(index) if k in windows]
-    chunks = sum(w.audio.cut.chunks.chunks_begun for _, w in known if w.audio)
-    first = next((w for k, w in known if k == _rolling(index).start and w.audio), None)
-    carried = first.audio.cut.chunks.chunks_carried if first and first.audio else 0
-    utterances = {t.utterance.utterance_id for _, w in known for t in w.texts}
-    return 1 + chunks + carried + len(utterances)
+    known = {k: windows[k] for k in _rolling(index) if k in windows}
+    cuts = {k: window.audio.cut.chunks for k, window in known.items() if window.audio}
+    begun = sum(chunks.chunks_begun for chunks in cuts.values())
+    carried = sum(chunks.chunks_carried for k, chunks in cuts.items() if k - 1 not in cuts)
+    utterances = {t.utterance.utterance_id for window in known.values() for t in window.texts}
+    return 1 + begun + carried + len(utterances)
 
 
 def missing_reasons(window: Window, index: int) -> Iterator[str]:
