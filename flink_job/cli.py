@@ -16,7 +16,7 @@ from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
-from flink_job.model_commands import train_app
+from flink_job.model_commands import evaluate_app, train_app
 from flink_job.preflight import check_fusion, check_models, check_output, examine
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
@@ -33,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(train_app, name="train")
+app.add_typer(evaluate_app, name="evaluate")
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

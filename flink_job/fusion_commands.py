@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flink_job.model_commands import train_app
+from flink_job.model_commands import evaluate_app, train_app
 from flink_job.terminal import console, explained
 
 if TYPE_CHECKING:
@@ -44,8 +44,33 @@ def train_fusion(
         _print(f"fusion of kind {kind}: {path}")
 
 
+@evaluate_app.command("fusion")
+def evaluate_fusion(
+    table: Table,
+    model: Annotated[Path, typer.Option(help="The file that train fusion wrote.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for evaluation.json and evaluation.html.")
+    ] = None,
+) -> None:
+    """Hold a fusion against words alone, voice alone and the prior, on the same windows."""
+    with explained():
+        from flink_job.fusion_view import print_fusion  # noqa: PLC0415
+        from flink_job.report.fusion import write_fusion_page  # noqa: PLC0415 - loads plotly
+        from udfs.evaluation.fusion import as_json, measure  # noqa: PLC0415
+
+        evaluation = measure(model, table)
+        print_fusion(console, evaluation)
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+            (output / "evaluation.json").write_text(as_json(evaluation), encoding="utf-8")
+            write_fusion_page(evaluation, output / "evaluation.html")
+            _print(f"{output / 'evaluation.html'}, evaluation.json beside it")
+
+
 def _say(choice: Choice) -> None:
     """What cross-validation showed, in words."""
+    from udfs.evaluation.paired import in_words, is_above_zero  # noqa: PLC0415 - loads numpy
+
     _print(
         f"{choice.num_rows} windows with both sides, {choice.num_groups} groups, each judged by "
         "what was trained without it"
@@ -53,15 +78,15 @@ def _say(choice: Choice) -> None:
     if choice.num_groups < FEW_GROUPS:
         _print(f"fewer than {FEW_GROUPS} groups: the intervals are narrower than they should be")
     _print(
-        f"macro-F1: fused {choice.fused}, text alone {choice.text_alone}, "
-        f"audio alone {choice.audio_alone}"
+        f"macro-F1: fused {in_words(choice.fused)}, text alone {in_words(choice.text_alone)}, "
+        f"audio alone {in_words(choice.audio_alone)}"
     )
     for side, other, adds in (
         ("audio", "text", choice.audio_adds),
         ("text", "audio", choice.text_adds),
     ):
-        verdict = "adds to" if adds.is_above_zero else "adds nothing to"
-        _print(f"{side} {verdict} {other}: {adds}")
+        verdict = "adds to" if is_above_zero(adds) else "adds nothing to"
+        _print(f"{side} {verdict} {other}: {in_words(adds)}")
     if choice.keeps != "both":
         _print(f"kept: {choice.keeps} only")
     for side in ("text", "audio"):

@@ -91,7 +91,7 @@ def render(calls: list[Call], rejects: list[Reject]) -> str:
         lstrip_blocks=True,
     )
     scale = index_scale(calls)
-    plotly_js, page_js = get_plotlyjs(), _template_text("page.js")
+    plotly_js, page_js = get_plotlyjs(), template_text("page.js")
     return environment.get_template("page.html.jinja").render(
         sections=[_section(call) for call in calls],
         index=[index_line(call, scale) for call in calls],
@@ -101,10 +101,10 @@ def render(calls: list[Call], rejects: list[Reject]) -> str:
         totals=_totals(calls),
         words=wording,
         made=wording.moment(int(datetime.now(UTC).timestamp() * 1000)),
-        script_sources=" ".join(_csp_source(script) for script in (plotly_js, page_js)),
+        script_sources=" ".join(csp_source(script) for script in (plotly_js, page_js)),
         plotly_js=pack(plotly_js),
         page_js=page_js,
-        page_css=_template_text("page.css"),
+        page_css=template_text("page.css"),
     )
 
 
@@ -136,10 +136,10 @@ def pack(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _csp_source(script: str) -> str:
+def csp_source(script: str) -> str:
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _template_text(name: str) -> str:
+def template_text(name: str) -> str:
     return (resources.files(__name__) / "templates" / name).read_text(encoding="utf-8")

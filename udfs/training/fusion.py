@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from udfs.evaluation.paired import in_words
 from udfs.fusion_early import EarlyFile
 from udfs.fusion_late import LateFile
 from udfs.training.errors import TrainingError
@@ -27,7 +28,8 @@ def train(path: Path, kind: Literal["late", "early"]) -> tuple[LateFile | EarlyF
     if not choice.is_of_use:
         msg = (
             f"table {path}: neither words nor voice tell the labels apart (mean recall above "
-            f"chance: text {choice.text_tells}, audio {choice.audio_tells}): nothing is written; "
+            f"chance: text {in_words(choice.text_tells)}, "
+            f"audio {in_words(choice.audio_tells)}): nothing is written; "
             "check the labels, or give more rows"
         )
         raise TrainingError(msg)

@@ -13,20 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from udfs.fusion import LABELS, Fused, Fuser, label_of
+from udfs.evaluation.measures import Bootstrap, Counts, Estimate, Floats, Integers, macro_f1, recall
+from udfs.evaluation.paired import above, difference, is_above_zero
+from udfs.fusion import LABELS, AudioEvidence, Fuser, TextEvidence
 from udfs.fusion_file import Side, Sides
 from udfs.training.errors import TrainingError
 from udfs.training.fusion_table import Example, FusionTable
-from udfs.training.group_bootstrap import (
-    NO_ANSWER,
-    GroupBootstrap,
-    Interval,
-    Labels,
-    macro_f1,
-    mean_recall,
-)
 
 NUM_FOLDS = 5
 SEED = 17
@@ -41,33 +36,33 @@ class Choice:
 
     num_rows: int
     num_groups: int
-    fused: Interval
-    text_alone: Interval
-    audio_alone: Interval
+    fused: Estimate
+    text_alone: Estimate
+    audio_alone: Estimate
     """Macro-F1."""
-    text_adds: Interval
+    text_adds: Estimate
     """Macro-F1 of fused less that of audio alone."""
-    audio_adds: Interval
+    audio_adds: Estimate
     """Macro-F1 of fused less that of text alone."""
-    text_tells: Interval
+    text_tells: Estimate
     """Mean recall of text alone less that of chance."""
-    audio_tells: Interval
+    audio_tells: Estimate
 
     @property
     def keeps(self) -> Sides:
-        if self.text_adds.is_above_zero and self.audio_adds.is_above_zero:
+        if is_above_zero(self.text_adds) and is_above_zero(self.audio_adds):
             return "both"
-        if self.text_adds.is_above_zero or self.audio_adds.is_above_zero:
-            return "text" if self.text_adds.is_above_zero else "audio"
-        return "text" if self.text_alone.value >= self.audio_alone.value else "audio"
+        if is_above_zero(self.text_adds) or is_above_zero(self.audio_adds):
+            return "text" if is_above_zero(self.text_adds) else "audio"
+        return "text" if (self.text_alone.value or 0) >= (self.audio_alone.value or 0) else "audio"
 
     @property
     def alone(self) -> tuple[Side, ...]:
         """The sides that may answer where the other is missing."""
         sides: list[Side] = []
-        if self.text_tells.is_above_zero or self.keeps == "text":
+        if is_above_zero(self.text_tells) or self.keeps == "text":
             sides.append("text")
-        if self.audio_tells.is_above_zero or self.keeps == "audio":
+        if is_above_zero(self.audio_tells) or self.keeps == "audio":
             sides.append("audio")
         return tuple(sides)
 
@@ -75,17 +70,19 @@ class Choice:
     def is_of_use(self) -> bool:
         """Whether anything tells the labels apart."""
         return (
-            self.keeps == "both" or self.text_tells.is_above_zero or self.audio_tells.is_above_zero
+            self.keeps == "both"
+            or is_above_zero(self.text_tells)
+            or is_above_zero(self.audio_tells)
         )
 
     def record(self) -> dict[str, object]:
         """For the file; numbers of four digits."""
-        intervals = {
-            name: [round(number, 4) for number in value]
+        estimates = {
+            name: [None if number is None else round(number, 4) for number in value]
             for name, value in vars(self).items()
-            if isinstance(value, Interval)
+            if isinstance(value, Estimate)
         }
-        return {"rows": self.num_rows, "groups": self.num_groups, **intervals}
+        return {"rows": self.num_rows, "groups": self.num_groups, **estimates}
 
 
 def choose(table: FusionTable, fit: Fit) -> Choice:
@@ -94,46 +91,53 @@ def choose(table: FusionTable, fit: Fit) -> Choice:
     Raises:
         TrainingError: a label has rows with both sides in fewer than two groups.
     """
-    labels, groups = table.labels, table.groups
+    labels = table.labels
+    groups = np.array([example.group for example in table.examples])
     has_both = np.array([example.has_both for example in table.examples])
     _check_both(table, labels[has_both], groups[has_both])
-    both, text, audio = (np.full(len(labels), NO_ANSWER, dtype=np.int64) for _ in range(3))
-    num_folds = min(NUM_FOLDS, len(set(groups)), int(np.bincount(labels).max()))
+    both, text, audio = (np.full((len(labels), len(LABELS)), np.nan) for _ in range(3))
+    num_folds = min(NUM_FOLDS, len(table.group_names), int(np.bincount(labels).max()))
     splitter = StratifiedGroupKFold(num_folds, shuffle=True, random_state=SEED)
     for train, held_out in splitter.split(np.zeros(len(labels)), labels, groups):
         fuser = fit([table.examples[row] for row in train])
-        for row in held_out:
+        for row in held_out[has_both[held_out]]:
             example = table.examples[row]
-            if example.has_both:
-                both[row] = found_label(fuser.fuse(example.text, example.audio))
-                text[row] = found_label(fuser.fuse(example.text, None))
-                audio[row] = found_label(fuser.fuse(None, example.audio))
-    return _choice(
-        groups[has_both], labels[has_both], both[has_both], text[has_both], audio[has_both]
+            both[row] = _answer(fuser, example.text, example.audio)
+            text[row] = _answer(fuser, example.text, None)
+            audio[row] = _answer(fuser, None, example.audio)
+    fused, text_alone, audio_alone = (
+        Bootstrap(labels[has_both], triples[has_both], groups[has_both])
+        for triples in (both, text, audio)
     )
-
-
-def found_label(fused: Fused | None) -> int:
-    return NO_ANSWER if fused is None else LABELS.index(label_of(fused.triple))
-
-
-def _choice(groups: Labels, truth: Labels, both: Labels, text: Labels, audio: Labels) -> Choice:
-    draws = GroupBootstrap(groups, truth)
-    chance = 1.0 / len(np.unique(truth))
+    chance = 1.0 / len(np.unique(labels[has_both]))
     return Choice(
-        num_rows=len(truth),
-        num_groups=len(np.unique(groups)),
-        fused=draws.interval(macro_f1, both),
-        text_alone=draws.interval(macro_f1, text),
-        audio_alone=draws.interval(macro_f1, audio),
-        text_adds=draws.difference(macro_f1, both, audio),
-        audio_adds=draws.difference(macro_f1, both, text),
-        text_tells=draws.above(mean_recall, text, chance),
-        audio_tells=draws.above(mean_recall, audio, chance),
+        num_rows=int(has_both.sum()),
+        num_groups=fused.num_units,
+        fused=fused.estimate(macro_f1),
+        text_alone=text_alone.estimate(macro_f1),
+        audio_alone=audio_alone.estimate(macro_f1),
+        text_adds=difference(macro_f1, fused, audio_alone),
+        audio_adds=difference(macro_f1, fused, text_alone),
+        text_tells=above(mean_recall, text_alone, chance),
+        audio_tells=above(mean_recall, audio_alone, chance),
     )
 
 
-def _check_both(table: FusionTable, labels: Labels, groups: Labels) -> None:
+def mean_recall(counts: Counts) -> Floats:
+    """(draws,): over the labels that occur; 1/labels for whoever knows nothing."""
+    recalls: Floats = np.nanmean([recall(counts, label) for label in range(len(LABELS))], axis=0)
+    return recalls
+
+
+def _answer(fuser: Fuser, text: TextEvidence | None, audio: AudioEvidence | None) -> Floats:
+    fused = fuser.fuse(text, audio)
+    if fused is None:
+        msg = "a fuser in training answers whatever is there"
+        raise ValueError(msg)
+    return np.array(fused.triple)
+
+
+def _check_both(table: FusionTable, labels: Integers, groups: NDArray[np.str_]) -> None:
     for number, label in enumerate(LABELS):
         num_groups = len(np.unique(groups[labels == number]))
         if num_groups < 2:  # noqa: PLR2004 - one to learn from, one to judge by

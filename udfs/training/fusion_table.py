@@ -64,12 +64,6 @@ class FusionTable:
         return np.array([example.label for example in self.examples], dtype=np.int64)
 
     @property
-    def groups(self) -> NDArray[np.int64]:
-        """(rows,): each row's group as a number."""
-        names = {name: number for number, name in enumerate(self.group_names)}
-        return np.array([names[example.group] for example in self.examples], dtype=np.int64)
-
-    @property
     def group_names(self) -> list[str]:
         return sorted({example.group for example in self.examples})
 
