@@ -38,6 +38,7 @@ def print_fusion(console: Console, evaluation: Mapping[str, Any]) -> None:
             title=f"windows with {name}: {part['rows']} of {part['groups']} groups",
             title_justify="left",
             box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
         )
         for head in ("", "macro-F1", "recall −/0/+", "calibration\nerror", "fused less\nthis"):
             table.add_column(head, no_wrap=True)
