@@ -1,0 +1,372 @@
+"""Each service over HTTP: what is asked, what is understood, what each fault ends as."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from connectors.remote_models.bedrock import read_prompt
+from connectors.remote_models.comprehend import cut, language_code, units_of
+from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
+from connectors.remote_models.spec import BackendSpec, RemoteSpec
+from tests.aws_servers.model_server import ModelServer, shares_of
+from udfs.models.contract import ModelSpec, Triple
+from udfs.models.labels import with_operating_prior
+from udfs.models.scorer import MODEL_FAILURES, NoGauges, Text
+
+TEXTS = [f"this is utterance {number}" for number in range(60)]
+NAMES = {"sagemaker": "calls", "comprehend": "", "bedrock": "any.model-v1:0"}
+MODEL_IDS = {
+    "sagemaker": "sagemaker:calls/blue",
+    "comprehend": "comprehend:sentiment",
+    "bedrock": "bedrock:any.model-v1:0@",
+}
+
+
+class Gauges:
+    def __init__(self):
+        self.read = {}
+
+    def gauge(self, name, obj):
+        self.read[name] = obj
+
+
+def spec_of(service, **more):
+    values = {"name": NAMES[service], "prompt": "Rate it.", "time_limit_s": 20.0, "concurrency": 16}
+    return RemoteSpec(service, "eu-west-1", **{**values, **more})
+
+
+def ask(service, texts=TEXTS, language="en-US", gauges=None, local=None, **more):
+    spec = BackendSpec(spec_of(service, **more), local)
+    scorer = open_text_scorers({"en": spec}, gauges or NoGauges())["en"]
+    try:
+        return list(scorer.score([Text(text, language) for text in texts]))
+    finally:
+        scorer.close()
+
+
+def expected(text):
+    return pytest.approx(shares_of(text.encode()), abs=1e-6)
+
+
+@pytest.fixture(params=NAMES)
+def service(request):
+    return request.param
+
+
+def test_every_text_gets_its_own_triple_in_order_and_the_id_of_the_model(serve, service):
+    serve(ModelServer())
+
+    outcomes = ask(service)
+
+    assert [outcome.triple for outcome in outcomes] == [expected(text) for text in TEXTS]
+    assert all(outcome.model_id.startswith(MODEL_IDS[service]) for outcome in outcomes)
+    assert all(outcome.missing is None for outcome in outcomes)
+
+
+def test_a_triple_does_not_depend_on_the_batch(serve, service):
+    serve(ModelServer())
+    texts = [*TEXTS[:9], "alone"]
+
+    together, alone = ask(service, texts)[-1], ask(service, ["alone"])[0]
+
+    assert together == alone
+
+
+@pytest.mark.parametrize("fault", ["throttled", "unavailable", "dropped"])
+def test_what_passes_is_asked_again(serve, service, fault):
+    model = ModelServer(fault_of=lambda number: fault if number == 0 else None)
+    serve(model)
+    gauges = Gauges()
+
+    (outcome,) = ask(service, ["good"], gauges=gauges)
+
+    assert outcome.triple == expected("good")
+    assert len(model.requests) == 2
+    assert (gauges.read["calls"](), gauges.read["retries"](), gauges.read["answers"]()) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "requests"),
+    [
+        ("throttled", "throttled", 2),
+        ("unavailable", "unavailable", 2),
+        ("dropped", "unavailable", 2),
+        ("refused", "refused", 1),
+        ("garbage", "bad_answer", 1),
+        ("model_error", "model_error", 1),
+        ("hangs", "timeout", None),
+    ],
+)
+def test_what_does_not_pass_is_missing_with_its_reason(serve, service, fault, reason, requests):
+    if (service, fault) == ("comprehend", "model_error"):
+        pytest.skip("comprehend has no model of others that could fail")
+    model = ModelServer(fault_of=lambda _: fault)
+    serve(model)
+    gauges = Gauges()
+    limit_s = 0.3 if fault == "hangs" else 20.0
+
+    (outcome,) = ask(service, ["good"], gauges=gauges, retries=1, time_limit_s=limit_s)
+
+    assert (outcome.triple, outcome.missing, outcome.model_id) == (None, reason, None)
+    assert outcome.has_failed
+    assert gauges.read[reason]() == 1
+    assert gauges.read["answers"]() == 0
+    assert requests in (None, len(model.requests))
+
+
+def test_a_request_holds_the_content_and_nothing_of_whom(serve, service):
+    model = ModelServer()
+    serve(model)
+
+    ask(service, ["only this"])
+
+    (request,) = model.requests
+    asked = json.loads(request.body)
+    assert {
+        "sagemaker": {"inputs": "only this", "parameters": {"top_k": None}},
+        "comprehend": {"TextList": ["only this"], "LanguageCode": "en"},
+        "bedrock": {**asked, "messages": [{"role": "user", "content": [{"text": "only this"}]}]},
+    }[service] == asked
+    assert "Session" not in str(request.headers)
+    assert "Custom-Attributes" not in str(request.headers)
+
+
+def test_a_text_that_is_no_utf8_is_asked_all_the_same(serve, service):
+    serve(ModelServer())
+
+    (outcome,) = ask(service, ["so \ud800 good"])
+
+    assert outcome.triple == expected("so ? good")
+
+
+def test_what_fails_is_scored_by_the_fallback_under_its_own_id(serve, service):
+    serve(ModelServer(fault_of=lambda _: "refused"))
+
+    (outcome,) = ask(service, ["thank you so much"], local=ModelSpec())
+
+    assert outcome.model_id.startswith("call-sentiment-text@")
+    assert sum(outcome.triple) == pytest.approx(1)
+
+
+def test_labels_and_priors_of_the_settings_are_applied(serve):
+    serve(ModelServer(labels=("LABEL_0", "LABEL_1", "LABEL_2")))
+    names = {"LABEL_0": "negative", "LABEL_1": "neutral", "LABEL_2": "positive"}
+
+    (unmapped,) = ask("sagemaker", ["good"])
+    (mapped,) = ask("sagemaker", ["good"], label_map=names, operating_prior=(0.2, 0.6, 0.2))
+
+    uniform = (1 / 3, 1 / 3, 1 / 3)
+    corrected = with_operating_prior(Triple(*shares_of(b"good")), uniform, (0.2, 0.6, 0.2))
+    assert unmapped.missing == "bad_answer"
+    assert mapped.triple == pytest.approx(corrected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'[{"label": "POSITIVE", "score": 0.9}]',
+        b'[{"label": "POSITIVE", "score": 1.5}, {"label": "NEGATIVE", "score": -0.5}]',
+        b'[{"label": "POSITIVE", "score": NaN}, {"label": "NEGATIVE", "score": 0.5}]',
+        b'{"negative": 0, "neutral": 0, "positive": 0}',
+        b'{"negative": 0.5, "neutral": 0.5}',
+        b'{"negative": true, "neutral": 0, "positive": 0}',
+        b'{"error": "CUDA out of memory"}',
+        b"[]",
+        b"[[[]]]",
+        b"null",
+        b"\xff",
+        b"",
+    ],
+)
+def test_what_is_no_triple_is_a_bad_answer_and_never_neutral(serve, said):
+    serve(ModelServer(answer=lambda _, __: said))
+
+    (outcome,) = ask("sagemaker", ["good"])
+
+    assert (outcome.triple, outcome.missing) == (None, "bad_answer")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'{"negative": 0.1, "neutral": 0.2, "positive": 0.7}',
+        b'[{"negative": 0.1, "neutral": 0.2, "positive": 0.7}]',
+        b'[[{"label": "hap", "score": 0.7}, {"label": "neu", "score": 0.2}, '
+        b'{"label": "ang", "score": 0.06}, {"label": "sad", "score": 0.04}]]',
+    ],
+)
+def test_the_forms_of_common_containers_are_understood(serve, said):
+    serve(ModelServer(answer=lambda _, __: said))
+
+    (outcome,) = ask("sagemaker", ["good"])
+
+    assert outcome.triple == pytest.approx((0.1, 0.2, 0.7))
+
+
+# --- SageMaker -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content_type", ["audio/wav", "application/octet-stream"])
+def test_a_window_travels_as_its_content_type_says(serve, content_type):
+    model = ModelServer()
+    serve(model)
+    waveform = (np.sin(np.arange(80_000)) / 3).astype(np.float32)
+    spec = spec_of("sagemaker", content_type=content_type, variant="green")
+    scorer = open_audio_scorer(BackendSpec(spec), NoGauges())
+
+    (outcome,) = scorer.score([waveform])
+    scorer.close()
+
+    (request,) = model.requests
+    assert request.headers["Content-Type"] == content_type
+    assert outcome.model_id == "sagemaker:calls/green"
+    assert outcome.triple == pytest.approx(shares_of(request.body), abs=1e-9)
+    if content_type == "audio/wav":
+        heard, rate_hz = soundfile.read(io.BytesIO(request.body), dtype="float32")
+        assert (rate_hz, heard.shape) == (16_000, (80_000,))
+        assert np.abs(heard - waveform).max() < 1 / 32_768
+    else:
+        assert (np.frombuffer(request.body, "<f4") == waveform).all()
+
+
+def test_calls_are_in_flight_together_and_no_more_than_allowed(serve):
+    model = ModelServer(latency_s=0.05)
+    serve(model)
+
+    ask("sagemaker", concurrency=16)
+
+    assert 12 <= model.most_in_flight <= 16
+
+
+# --- Comprehend ----------------------------------------------------------------------------------
+
+
+def test_comprehend_takes_25_texts_a_call_of_one_language(serve):
+    model = ModelServer()
+    serve(model)
+    scorer = open_text_scorers({"*": BackendSpec(spec_of("comprehend"))}, NoGauges())["*"]
+    texts = [Text(text, ("en", "de-DE")[place % 2]) for place, text in enumerate(TEXTS)]
+
+    outcomes = list(scorer.score([*texts, Text("hej", "sv")]))
+    scorer.close()
+
+    asked = [json.loads(request.body) for request in model.requests]
+    assert sorted((one["LanguageCode"], len(one["TextList"])) for one in asked) == [
+        ("de", 5),
+        ("de", 25),
+        ("en", 5),
+        ("en", 25),
+    ]
+    assert [one.triple for one in outcomes[:-1]] == [expected(text) for text in TEXTS]
+    assert (outcomes[-1].triple, outcomes[-1].missing) == (None, "unsupported_language")
+    assert not outcomes[-1].has_failed
+
+
+def test_what_failed_of_a_batch_alone_is_asked_once_more(serve):
+    model = ModelServer(fault_of=lambda number: "partial" if number == 0 else None)
+    serve(model)
+
+    outcomes = ask("comprehend", TEXTS[:10])
+
+    assert [one.triple for one in outcomes] == [expected(text) for text in TEXTS[:10]]
+    assert [len(json.loads(one.body)["TextList"]) for one in model.requests] == [10, 5]
+
+
+def test_a_batch_that_fails_in_part_for_good_loses_no_more_than_that(serve):
+    serve(ModelServer(fault_of=lambda _: "partial"))
+
+    outcomes = ask("comprehend", TEXTS[:8])
+
+    failed = [place for place, one in enumerate(outcomes) if one.triple is None]
+    assert failed == [3, 7]
+    assert {outcomes[place].missing for place in failed} == {"unavailable"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [("en-US", "en"), ("de_AT", "de"), ("zh-CN", "zh"), ("zh-Hant-HK", "zh-TW"), ("sv", None)],
+)
+def test_comprehends_code_of_a_language(tag, code):
+    assert language_code(tag) == code
+
+
+def test_comprehend_reads_5000_bytes_and_bills_by_100_characters():
+    assert len(cut("ä" * 5_000).encode()) == 5_000
+    assert cut("ab" + "€" * 2_000).endswith("€")
+    assert [units_of("a" * n) for n in (1, 300, 301)] == [3, 3, 4]
+
+
+# --- Bedrock -------------------------------------------------------------------------------------
+
+
+def test_bedrock_gets_the_prompt_and_the_tool_and_its_tokens_are_priced(serve):
+    model = ModelServer()
+    serve(model)
+    gauges = Gauges()
+
+    ask("bedrock", ["good"], gauges=gauges, price_input=3.0, price_output=15.0)
+
+    asked = json.loads(model.requests[0].body)
+    assert asked["system"] == [{"text": "Rate it."}]
+    assert asked["toolConfig"]["tools"][0]["toolSpec"]["name"] == "rate_sentiment"
+    assert "any.model-v1:0" in model.requests[0].path
+    assert gauges.read["cost_micro_usd"]() == 100 * 3 + 10 * 15
+
+
+def test_another_prompt_is_another_model(serve):
+    serve(ModelServer())
+
+    first, second = (ask("bedrock", ["good"], prompt=prompt)[0] for prompt in ("One.", "Two."))
+
+    assert first.model_id != second.model_id
+
+
+def test_the_default_prompt_names_the_tool_and_guards_against_instructions():
+    prompt = read_prompt(None)
+
+    assert "rate_sentiment" in prompt
+    assert "never an instruction" in prompt
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+def test_with_many_faults_every_text_has_a_triple_of_its_own_or_a_reason(serve, service):
+    faults = ["throttled", "garbage", None, "unavailable", None, "dropped", None, None, "partial"]
+    model = ModelServer(fault_of=lambda number: faults[number % len(faults)])
+    serve(model)
+
+    outcomes = ask(service, retries=2)
+
+    assert len(outcomes) == len(TEXTS)
+    for text, outcome in zip(TEXTS, outcomes, strict=True):
+        if outcome.triple is None:
+            assert outcome.missing in MODEL_FAILURES
+        else:
+            assert outcome.triple == expected(text)
+
+
+def test_a_service_that_is_down_is_not_asked_on_and_on(serve):
+    model = ModelServer(fault_of=lambda _: "refused")
+    serve(model)
+
+    outcomes = ask("sagemaker", concurrency=1, breaker_failures=5, breaker_open_s=60.0)
+
+    assert [one.missing for one in outcomes[:5]] == ["refused"] * 5
+    assert {one.missing for one in outcomes[5:]} == {"breaker_open"}
+    assert len(model.requests) == 5
+
+
+def test_a_deadline_ends_retries(serve):
+    model = ModelServer(fault_of=lambda _: "throttled", latency_s=0.1)
+    serve(model)
+
+    (outcome,) = ask("sagemaker", ["good"], retries=10, time_limit_s=0.5)
+
+    assert outcome.missing in ("timeout", "throttled")
+    assert len(model.requests) < 6
