@@ -144,10 +144,11 @@ def test_a_text_that_is_no_utf8_is_asked_all_the_same(serve, service):
     assert outcome.triple == expected("so ? good")
 
 
-def test_what_fails_is_scored_by_the_fallback_under_its_own_id(serve, service):
+@pytest.mark.models
+def test_what_fails_is_scored_by_the_fallback_under_its_own_id(serve):
     serve(ModelServer(fault_of=lambda _: "refused"))
 
-    (outcome,) = ask(service, ["thank you so much"], local=ModelSpec())
+    (outcome,) = ask("sagemaker", ["thank you so much"], local=ModelSpec())
 
     assert outcome.model_id.startswith("call-sentiment-text@")
     assert sum(outcome.triple) == pytest.approx(1)
