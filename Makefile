@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 RUN := deploy/setup/with_tools.sh
 DATA := ../shared/data
-CODE := flink_job udfs connectors tests samples
+CODE := flink_job udfs connectors deploy tests samples
 
 .PHONY: help
 help: ## List these words

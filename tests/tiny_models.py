@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 SUPERB_LABELS = ("neu", "hap", "ang", "sad")
 """superb/hubert-base-superb-er and superb/wav2vec2-base-superb-er."""
@@ -54,7 +55,7 @@ def tiny_roberta(folder: Path, labels: Sequence[str] = CARDIFF_LABELS, **options
     """A ``RobertaForSequenceClassification`` and its byte-level tokenizer."""
     torch.manual_seed(0)
     specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    alphabet = sorted(transformers.convert_slow_tokenizer.bytes_to_unicode().values())
+    alphabet = sorted(bytes_to_unicode().values())
     vocabulary = {token: number for number, token in enumerate([*specials, *alphabet])}
     folder.mkdir(parents=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")

@@ -1,0 +1,140 @@
+"""SageMaker's entry points: trained and served as its containers do, asked as the job does."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
+from connectors.remote_models.spec import BackendSpec, RemoteSpec
+from tests.bench.workload import read_bank
+from tests.training_builders import small_text_base, word_manifest
+from udfs.models.contract import ModelSpec
+from udfs.models.loading import PRETRAINED
+from udfs.models.scorer import NoGauges, Text
+from udfs.score_window import waveform_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SAGEMAKER = ROOT / "deploy" / "sagemaker"
+TEXTS = ["this is awful", "the card number", "good happy great", "so \ud800 what?"]
+RECIPE = """
+modality = "text"
+[base]
+model = "{base}"
+[finetune]
+epochs = 1
+batch_size = 16
+"""
+
+pytestmark = pytest.mark.models
+
+
+@contextmanager
+def container(model_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    """The URL of a container that serves a model folder; the job's clients find it."""
+    command = [sys.executable, "-m", "tests.aws_servers.container", str(model_dir)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = process.stdout.readline().strip()
+            assert url.startswith("http"), "the container did not start"
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+            yield url
+        finally:
+            process.kill()
+
+
+def remote(**more) -> BackendSpec:
+    values = {"name": "calls", "time_limit_s": 60.0, "concurrency": 8}
+    return BackendSpec(RemoteSpec("sagemaker", "eu-west-1", **{**values, **more}))
+
+
+def triples(scorer, inputs):
+    outcomes = list(scorer.score(inputs))
+    scorer.close()
+    assert {outcome.missing for outcome in outcomes} == {None}
+    return np.array([outcome.triple for outcome in outcomes])
+
+
+def test_a_served_voice_model_gives_the_triples_of_the_worker(tmp_path, monkeypatch):
+    model_dir = tmp_path / "model"
+    shutil.copytree(PRETRAINED / "call-sentiment-speech", model_dir)
+    add_code = "import train, pathlib, sys; train.add_code(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", add_code, str(model_dir)]
+    subprocess.run(command, cwd=SAGEMAKER, check=True)
+    waveforms = [waveform_of(signal) for signal in read_bank().signals()[:12]]
+    local = triples(open_audio_scorer(BackendSpec(local=ModelSpec()), NoGauges()), waveforms)
+
+    with container(model_dir, monkeypatch) as url:
+        exact = remote(content_type="application/octet-stream")
+        raw = triples(open_audio_scorer(exact, NoGauges()), waveforms)
+        wav = triples(open_audio_scorer(remote(), NoGauges()), waveforms)
+        together = asked(url, np.concatenate(waveforms[:3]).tobytes())
+
+    assert np.abs(raw - local).max() < 1e-6
+    assert np.abs(wav - local).max() < 0.05
+    batch = [[entry["score"] for entry in one] for one in together]
+    assert np.abs(np.array(batch) - local[:3]).max() < 1e-6
+
+
+def test_what_the_training_job_leaves_can_be_served_and_gives_the_triples_of_the_worker(
+    tmp_path, monkeypatch
+):
+    channel, model_dir = tmp_path / "channel", tmp_path / "model"
+    channel.mkdir()
+    shutil.move(word_manifest(tmp_path, speakers=3, takes=2), channel / "manifest.csv")
+    base = small_text_base(tmp_path / "base")
+    (channel / "recipe.toml").write_text(RECIPE.format(base=base))
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+
+    trained(channel, model_dir, "--checkpoints", checkpoints)
+
+    local_spec = BackendSpec(local=ModelSpec(path=str(model_dir)))
+    texts = [Text(text, "en") for text in TEXTS]
+    local = triples(open_text_scorers({"en": local_spec}, NoGauges())["en"], texts)
+    with container(model_dir, monkeypatch):
+        served = triples(open_text_scorers({"en": remote()}, NoGauges())["en"], texts)
+    assert np.abs(served - local).max() < 1e-6
+
+
+def test_a_training_job_that_cannot_run_says_why_in_one_line(tmp_path):
+    done = trained(tmp_path, tmp_path / "model", ok=False)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "manifest.csv" in done.stderr or "recipe.toml" in done.stderr
+
+
+def trained(channel: Path, model_dir: Path, *options: object, ok: bool = True):
+    command = [
+        sys.executable, SAGEMAKER / "train.py", "--modality", "text",
+        "--recipe", channel / "recipe.toml", *options, "--sagemaker_region", "eu-west-1",
+    ]  # fmt: skip
+    places = {"SM_CHANNEL_TRAINING": str(channel), "SM_MODEL_DIR": str(model_dir)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **places}
+    return subprocess.run(
+        list(map(str, command)),
+        env=environment,
+        cwd=channel,
+        check=ok,
+        capture_output=not ok,
+        text=True,
+    )
+
+
+def asked(url: str, body: bytes):
+    headers = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(f"{url}/endpoints/calls/invocations", body, headers)  # noqa: S310
+    with urllib.request.urlopen(request) as response:  # noqa: S310
+        return json.load(response)
