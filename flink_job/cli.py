@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-import flink_job.fusion_commands  # noqa: F401 - registers its commands
+import flink_job.evaluate_commands
+import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.local import local_groups, run_local

@@ -15,6 +15,7 @@ from udfs.models.contract import (
     AudioModel,
     ModelError,
     ModelSpec,
+    Prior,
     Triple,
 )
 from udfs.models.embedding import EmbeddingTap
@@ -35,6 +36,11 @@ class WindowScorer:
     @property
     def model_id(self) -> str:
         return self._classifier.model_id
+
+    @property
+    def operating_prior(self) -> Prior | None:
+        """Shares the probabilities are corrected to; None: they are not."""
+        return self._classifier.operating_prior
 
     @property
     def embedding_size(self) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from udfs.models.contract import Answer, ModelSpec, TextModel, Triple
+from udfs.models.contract import Answer, ModelSpec, Prior, TextModel, Triple
 from udfs.models.embedding import EmbeddingTap
 from udfs.models.loading import Classifier, load_classifier, source_of, uses_bfloat16
 
@@ -27,6 +27,11 @@ class UtteranceScorer:
     @property
     def model_id(self) -> str:
         return self._classifier.model_id
+
+    @property
+    def operating_prior(self) -> Prior | None:
+        """Shares the probabilities are corrected to; None: they are not."""
+        return self._classifier.operating_prior
 
     @property
     def embedding_size(self) -> int | None:

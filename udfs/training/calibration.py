@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
+from udfs.models.contract import Prior
 from udfs.training.labels import Floats, Integers, Labels
 
 RANGE = (0.2, 5.0)
@@ -45,3 +46,12 @@ def fit_temperature(
 def triples_of(logits: NDArray[np.floating[Any]], labels: Labels, temperature: float) -> Floats:
     """Sentiments (rows, 3) of logits (rows, labels)."""
     return labels.summed(softmax(logits.astype(np.float64) / temperature, axis=1))
+
+
+def with_prior(triples: Floats, training: Prior, operating: Prior | None) -> Floats:
+    """Bayes' correction of (rows, 3) for other class shares; none where ``operating`` is None."""
+    if operating is None:
+        return triples
+    weighed = triples * np.array(operating) / np.array(training)
+    corrected: Floats = weighed / weighed.sum(1, keepdims=True)
+    return corrected

@@ -38,6 +38,10 @@ class Examples(Protocol):
         """What a model is called with, first dimension the rows."""
         ...
 
+    def prepared(self, given: Sequence[Any]) -> Inputs:
+        """The same of windows (80000,) or texts from elsewhere."""
+        ...
+
 
 class AudioExamples:
     """Sounds of a manifest as windows of 5 s."""
@@ -66,7 +70,15 @@ class AudioExamples:
         return training_window(clip, self._noises, random, self._augmentation)
 
     def batch(self, rows: Sequence[int] | Integers, copy: int) -> Inputs:
-        return windows_batch(self._extractor, [self.window(int(row), copy) for row in rows])
+        return self.prepared([self.window(int(row), copy) for row in rows])
+
+    def prepared(self, given: Sequence[Waveform]) -> Inputs:
+        """Each window alone, as when it is scored; all have one shape."""
+        inputs = [
+            self._extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+            for window in given
+        ]
+        return {name: torch.cat([one[name] for one in inputs]) for name in inputs[0]}
 
 
 class TextExamples:
@@ -92,7 +104,10 @@ class TextExamples:
         return (plain(text) or text) if copy and strip else text
 
     def batch(self, rows: Sequence[int] | Integers, copy: int) -> Inputs:
-        texts = [self.text(int(row), copy) for row in rows]
+        return self.prepared([self.text(int(row), copy) for row in rows])
+
+    def prepared(self, given: Sequence[str]) -> Inputs:
+        texts = list(given)
         tokens = self._tokenizer(texts, truncation=True, max_length=self._max_tokens)["input_ids"]
         return padded(tokens, self._tokenizer.pad_token_id or 0)
 
@@ -102,14 +117,6 @@ def examples_of(manifest: Manifest, processor: Any, recipe: Recipe, folder: Path
     if manifest.modality == "audio":
         return AudioExamples(manifest, processor, recipe, folder)
     return TextExamples(manifest, processor, recipe)
-
-
-def windows_batch(extractor: Any, windows: Sequence[Waveform]) -> Inputs:
-    """Each window prepared alone, as when it is scored; all have one shape."""
-    prepared = [
-        extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt") for window in windows
-    ]
-    return {name: torch.cat([one[name] for one in prepared]) for name in prepared[0]}
 
 
 def padded(texts: Sequence[Sequence[int]], pad_id: int) -> Inputs:

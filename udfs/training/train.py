@@ -71,12 +71,12 @@ def train(
         checkpoint.remove()
     if recipe.head is not None:
         held_out = _fit_head(base, data, examples, recipe, recipe.head, checkpoint, progress)
-        label_shares = _learnt_shares(data.indices, data.labels, recipe.head.class_weights)
+        label_shares = learnt_shares(data.indices, data.labels, recipe.head.class_weights)
     else:
         how = _chosen(recipe.finetune)
         held_out = _finetune(base, data, examples, recipe, how, checkpoint, progress)
-        label_shares = _learnt_shares(data.indices, data.labels, how.class_weights)
-    weights = _balance(held_out.truth, data.indices, label_shares)
+        label_shares = learnt_shares(data.indices, data.labels, how.class_weights)
+    weights = balance(held_out.truth, label_shares)
     temperature = fit_temperature(held_out.logits, held_out.truth, data.labels, weights)
     base.model.config.update(
         {
@@ -108,14 +108,14 @@ def _chosen(how: Finetune | None) -> Finetune:
     return how
 
 
-def _learnt_shares(indices: Integers, labels: Labels, weighting: ClassWeights) -> Floats:
+def learnt_shares(indices: Integers, labels: Labels, weighting: ClassWeights) -> Floats:
     """How often the model learnt to expect each label: its share times its weight."""
     shares = shares_of(indices, len(labels.names))
     weighed = shares * class_weights(shares, weighting)
     return weighed / weighed.sum()
 
 
-def _balance(truth: Integers, indices: Integers, expected: Floats) -> Floats:
+def balance(truth: Integers, expected: Floats) -> Floats:
     """Weights (rows,) under which held-out labels come as often as the model expects them."""
     found = shares_of(truth, len(expected))
     return (expected / np.maximum(found, 1e-9))[truth]

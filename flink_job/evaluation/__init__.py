@@ -1,0 +1,1 @@
+"""What an evaluation shows: a table on the terminal, and a page with plots."""
