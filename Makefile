@@ -41,11 +41,23 @@ test-flink: setup ## Run only the tests that start a real Flink
 bench: setup ## Measure the speed against a bare loop: build/bench.json
 	$(RUN) $(VENV)/python -m tests.bench --output build/bench.json
 
+SPEECH := udfs/pretrained/call-sentiment-speech
+TEXT := udfs/pretrained/call-sentiment-text
+
 .PHONY: models
-models: setup ## Train the shipped models anew (needs the training data)
+models: setup ## Train the shipped models anew and measure them (needs the training data)
 	$(VENV)/python -m udfs.training.prepare --data $(DATA) --output build/data
-	$(VENV)/call-sentiment train audio --manifest build/data/emodb.csv --recipe speech --output udfs/pretrained/call-sentiment-speech
-	$(VENV)/call-sentiment train text --manifest build/data/goemotions.csv --recipe text --output udfs/pretrained/call-sentiment-text
+	$(VENV)/call-sentiment train audio --manifest build/data/emodb.csv --recipe speech --output $(SPEECH)
+	for unseen in speaker speaker,sentence; do \
+	  $(VENV)/call-sentiment evaluate audio --manifest build/data/emodb.csv --recipe speech --leave-one-out $$unseen \
+	    --conditions all --noise build/data/noise/test --skip-label boredom --calm build/data/harper_valley_audio.csv \
+	    --output build/evaluation/speech-$$unseen --card $(SPEECH) || exit; \
+	done
+	$(VENV)/call-sentiment train text --manifest build/data/goemotions.csv --recipe text --output $(TEXT)
+	$(VENV)/call-sentiment evaluate text --manifest build/data/goemotions.csv --split test --model $(TEXT) \
+	  --conditions all --calm build/data/harper_valley_text.csv --output build/evaluation/text --card $(TEXT)
+	$(VENV)/call-sentiment evaluate text --manifest build/data/service_phrases.csv --split phrases --model $(TEXT) \
+	  --output build/evaluation/phrases --card $(TEXT)
 
 .PHONY: format
 format: setup ## Put the code and the README's tables in order

@@ -23,6 +23,7 @@ from udfs.evaluation.measures import Bootstrap, found_share
 from udfs.fusion import PriorFusion
 from udfs.models.contract import Triple
 from udfs.models.labels import SENTIMENTS
+from udfs.models.scorer import LocalAudio
 from udfs.offline import Scorers, score_windows
 from udfs.speech import SpeechDetector
 from udfs.training.errors import TrainingError
@@ -82,7 +83,7 @@ def _of_call(score: Scorer, folder: CallFolder, modality: Modality) -> Iterator[
             if not utterance.is_partial and utterance.text.strip():
                 yield utterance.participant_id, score(utterance.text)
         return
-    scorers = Scorers(SpeechDetector(), _Voice(score), {}, PriorFusion())
+    scorers = Scorers(SpeechDetector(), LocalAudio(_Voice(score)), {}, PriorFusion())
     for party, windows in score_windows(folder, scorers, now_ms=0).windows.items():
         for window in windows.values():
             if window.audio is not None and window.audio.score.triple is not None:
