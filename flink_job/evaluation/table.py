@@ -54,8 +54,8 @@ def _conditions(evaluation: Evaluation) -> Table:
 
 def _empty_table(first: str) -> Table:
     """Narrow enough for 80 characters; accuracy and all intervals are in JSON and page."""
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column(escape(first), max_width=16)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(escape(first), min_width=len("packet-loss"))
     for head in ("rows", "macro-F1", "calibration\nerror"):
         table.add_column(head, justify="right", no_wrap=True)
     for head in ("recall\nneg neu pos", "precision\nneg neu pos"):
@@ -76,7 +76,8 @@ def _cells(measured: dict[str, Any]) -> list[str]:
 
 
 def _on_two_lines(estimate: Estimate) -> str:
-    return with_interval(estimate).replace(" ", "\n")
+    value, _, interval = with_interval(estimate).partition(" ")
+    return f"{value}\n{interval.strip('()')}" if interval else value
 
 
 def _groups(evaluation: Evaluation) -> list[tuple[str, Table]]:
