@@ -11,6 +11,8 @@ from udfs.models.audio import load_audio_model
 from udfs.models.contract import WINDOW_SAMPLES, ModelSpec
 from udfs.models.loading import PRETRAINED
 from udfs.models.text import load_text_model
+from udfs.training.examples import plain
+from udfs.training.service_phrases import judged_rows
 
 pytestmark = pytest.mark.models
 MAX_BYTES = 25_000_000
@@ -86,6 +88,26 @@ def test_another_process_gives_the_same_bits_and_imports_little(audio_model, tex
 def test_words_on_a_service_call(text_model, text, sentiment):
     triple = text_model.probabilities(text)._asdict()
     assert max(triple, key=triple.get) == sentiment
+
+
+def score(text_model, text):
+    """From -5 to 5."""
+    triple = text_model.probabilities(text)
+    return 5 * (triple.positive - triple.negative)
+
+
+@pytest.mark.parametrize("form", [str, plain], ids=["written", "recognised"])
+def test_seven_in_ten_service_formulas_are_nearly_neutral(text_model, form):
+    formulas = [row["text"] for row in judged_rows() if row["kind"] == "formula"]
+    nearly_neutral = [abs(score(text_model, form(text))) <= 1 for text in formulas]
+    assert np.mean(nearly_neutral) >= 0.7
+
+
+@pytest.mark.parametrize("form", [str, plain], ids=["written", "recognised"])
+@pytest.mark.parametrize(("kind", "sign"), [("sincere thanks", 1), ("complaint", -1)])
+def test_sincere_thanks_and_complaints_keep_their_sign(text_model, form, kind, sign):
+    meant = [row["text"] for row in judged_rows() if row["kind"] == kind]
+    assert np.mean([sign * score(text_model, form(text)) > 0 for text in meant]) >= 0.9
 
 
 @pytest.mark.parametrize("folder", sorted(p.name for p in PRETRAINED.iterdir() if p.is_dir()))

@@ -2,7 +2,6 @@ import pytest
 
 from udfs.training.examples import plain
 from udfs.training.goemotions import rows, sentiment_of, split_of
-from udfs.training.service_phrases import HELD_OUT, NEGATIVE, NEUTRAL, POSITIVE, service_examples
 
 
 @pytest.mark.parametrize(
@@ -40,15 +39,3 @@ def test_a_training_text_that_is_also_held_out_is_dropped(tmp_path):
     held_out = {plain(row["text"]) for row in found if row["split"] != "train"}
     assert held_out.isdisjoint(plain(row["text"]) for row in found if row["split"] == "train")
     assert len(found) == len(lines) - 1 + 2
-
-
-def test_service_phrases_are_the_same_every_time_and_filled_in():
-    examples = list(service_examples(300, seed=1))
-    assert examples == list(service_examples(300, seed=1))
-    assert {label for _, label in examples} == {"negative", "neutral", "positive"}
-    assert not any("{" in text for text, _ in examples)
-
-
-def test_held_out_phrases_are_held_out():
-    known = {*NEGATIVE, *NEUTRAL, *POSITIVE}
-    assert known.isdisjoint(text for texts in HELD_OUT.values() for text in texts)
