@@ -1,6 +1,7 @@
 """What travels between the operators: Flink types, and records as MessagePack.
 
 opened      (call_id, stream_ms, opened)            a record and its arrival
+records     (call_id, opened, rowtime)              the same at its stream time
 work        (call_id, work, signal, text, language) what models and fusion are to do
 scored      (call_id, work, audio_score, text_score)
 segments, calls, ledger, rejects                    rows, see udfs.rows
@@ -31,12 +32,19 @@ def _bytes() -> TypeInformation:
     return Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
-CALL_ID, STREAM_MS, OPENED = range(3)
+CALL_ID = 0
+"""Position of the call id in every row."""
 
 
 def opened_type() -> TypeInformation:
     return Types.ROW_NAMED(
         ["call_id", "stream_ms", "opened"], [Types.STRING(), Types.LONG(), _bytes()]
+    )
+
+
+def records_type() -> TypeInformation:
+    return Types.ROW_NAMED(
+        ["call_id", "opened", "rowtime"], [Types.STRING(), _bytes(), Types.INSTANT()]
     )
 
 

@@ -18,7 +18,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
 
-from flink_job.arrows import OPENED, decode_opened, encode, reject_row, rejects_tag
+from flink_job.arrows import decode_opened, encode, reject_row, rejects_tag
 from flink_job.settings import CallSettings, TimeSettings
 from udfs.call_state import KeptChunk, OpenCall, Tombstone, decode_state, encode_state
 from udfs.intake import Decision, Intake, Refusal
@@ -57,10 +57,10 @@ class CallIntake(KeyedProcessFunction):
         self._distrust_until_ms = 0
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        if not value[OPENED]:
+        if value is None:  # a pulse
             yield from self._look_again(ctx)
             return
-        opened = decode_opened(bytes(value[OPENED]))
+        opened = decode_opened(bytes(value))
         now_ms = ctx.timer_service().current_processing_time()
         stream_ms = ctx.timer_service().current_watermark()
         self._note_behind(opened.arrival.arrival_ms, stream_ms)

@@ -44,6 +44,7 @@ def job_configuration(settings: Settings) -> Configuration:
         "pipeline.auto-watermark-interval": f"{flink.watermark_interval_ms} ms",
         "pipeline.max-parallelism": "128",
         "table.local-time-zone": "UTC",
+        "table.exec.source.idle-timeout": f"{settings.time.silent_shard_ms} ms",
     }
     configuration = Configuration()
     for key, value in options.items():

@@ -12,13 +12,10 @@ from pyflink.datastream import ProcessFunction, RuntimeContext
 from connectors.kinesis_source import ARRIVAL_MS, PAYLOAD, SEQUENCE_NUMBER, SHARD
 from flink_job.arrows import Opened, encode, reject_row, rejects_tag
 from flink_job.settings import TimeSettings
-from flink_job.stream_time import ShardClock
+from flink_job.stream_time import NO_CALL, ShardClock
 from udfs.envelope import Door, Limits, Refused
 from udfs.records import Arrival, Heartbeat, RejectNotice, StreamName
 from udfs.rows import EpochMs, Reject
-
-NO_CALL = ""
-"""Stands for the call of a heartbeat."""
 
 
 class OpenRecords(ProcessFunction):

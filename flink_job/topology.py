@@ -15,27 +15,28 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-from pyflink.common import Duration, Types, WatermarkStrategy
+from pyflink.common import Types
 from pyflink.datastream import DataStream
-from pyflink.table import StreamTableEnvironment
+from pyflink.table import StreamTableEnvironment, Table
 
 from connectors.lake_tables import row_type
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from flink_job.arrows import (
     CALL_ID,
-    STREAM_MS,
     calls_tag,
     ledger_tag,
     opened_type,
+    records_type,
     rejects_tag,
     work_type,
 )
 from flink_job.call_assembly import CallAssembly
 from flink_job.call_intake import CallIntake
-from flink_job.open_records import NO_CALL, OpenRecords
-from flink_job.pulses import add_pulses
+from flink_job.keyed import keyed
+from flink_job.open_records import OpenRecords
+from flink_job.pulses import with_pulses
 from flink_job.settings import Settings
-from flink_job.stream_time import StreamTimeAssigner
+from flink_job.stream_time import with_stream_time
 from udfs.model_udfs import score_audio_udf, score_text_udf
 from udfs.records import StreamName
 from udfs.rows import SEGMENTS
@@ -59,6 +60,11 @@ class ModelUdfs(NamedTuple):
     """``text, language`` to a ``TextScore`` as BYTES."""
 
 
+class Opened(NamedTuple):
+    records: Table
+    refused: DataStream
+
+
 class Step(NamedTuple):
     accepted: DataStream
     refused: DataStream
@@ -72,11 +78,11 @@ def build_topology(
     models: ModelUdfs,
 ) -> Outputs:
     """Connect the steps. Sources and sinks belong to the caller."""
-    audio_records = open_records(audio, "audio", settings)
-    text_records = open_records(text, "text", settings)
-    # (call_id, stream_ms, opened)
-    records = audio_records.accepted.union(text_records.accepted)
-    work = take_in(add_pulses(tables, records, settings.calls.longest_wait_ms), settings)
+    opened_audio = open_records(tables, audio, "audio", settings)
+    opened_text = open_records(tables, text, "text", settings)
+    # (call_id, opened, rowtime)
+    records = opened_audio.records.union_all(opened_text.records)
+    work = take_in(with_pulses(tables, records, settings.calls.longest_wait_ms), settings)
     # (call_id, work, signal, text, language)
     scored = score(tables, work.accepted, models)
     # (call_id, work, audio_score, text_score)
@@ -85,30 +91,26 @@ def build_topology(
         segments=segments,
         calls=segments.get_side_output(calls_tag()),
         ledger=segments.get_side_output(ledger_tag()),
-        rejects=audio_records.refused.union(text_records.refused, work.refused),
+        rejects=opened_audio.refused.union(opened_text.refused, work.refused),
     )
 
 
-def open_records(rows: DataStream, stream: StreamName, settings: Settings) -> Step:
+def open_records(
+    tables: StreamTableEnvironment, rows: DataStream, stream: StreamName, settings: Settings
+) -> Opened:
     opened = _named(
         rows.process(
             OpenRecords(stream, settings.limits.limits(), settings.time), output_type=opened_type()
         ),
         f"open-{stream}",
     )
-    timed = opened.assign_timestamps_and_watermarks(
-        # Idleness before the assigner: PyFlink drops an assigner that comes first.
-        WatermarkStrategy.for_monotonous_timestamps()
-        .with_idleness(Duration.of_millis(settings.time.silent_shard_ms))
-        .with_timestamp_assigner(StreamTimeAssigner(STREAM_MS))
-    )
-    records = timed.filter(lambda row: row[CALL_ID] != NO_CALL).name(f"drop-heartbeats-{stream}")
-    return Step(records, opened.get_side_output(rejects_tag()))
+    records = with_stream_time(tables, opened, f"opened_{stream}")
+    return Opened(records, opened.get_side_output(rejects_tag()))
 
 
 def take_in(records: DataStream, settings: Settings) -> Step:
     work = _named(
-        records.key_by(lambda row: row[CALL_ID], key_type=Types.STRING()).process(
+        keyed(records, records_type()).process(
             CallIntake(settings.calls, settings.time), output_type=work_type()
         ),
         "intake",

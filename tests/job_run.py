@@ -14,7 +14,6 @@ from pyflink.common import Row
 from flink_job.arrows import Opened, decode_signal, decode_work, encode
 from flink_job.call_assembly import CallAssembly
 from flink_job.call_intake import CallIntake
-from flink_job.pulses import NO_RECORD
 from flink_job.settings import CallSettings, TimeSettings
 from tests.builders import STARTED_AT_MS, arrival
 from tests.harness import KeyedHarness, Snapshot
@@ -61,8 +60,8 @@ def assembly_harness(calls: CallSettings, fuser: Fuser) -> KeyedHarness:
     return KeyedHarness(lambda: CallAssembly(fuser, calls.text_wait_ms))
 
 
-def opened(record: CallRecord | RejectNotice, arrival_ms: int = STARTED_AT_MS) -> Row:
-    return Row(record.call_id, arrival_ms, encode(Opened(record, arrival(arrival_ms))))
+def opened(record: CallRecord | RejectNotice, arrival_ms: int = STARTED_AT_MS) -> bytes:
+    return encode(Opened(record, arrival(arrival_ms)))
 
 
 def rows_of(table: Table, flink_rows: list[Row]) -> list[dict[str, Any]]:
@@ -119,7 +118,7 @@ class JobRun:
 
     def pulse(self, call_id: str) -> None:
         """What Flink's window operator sends of a call every ten seconds of stream time."""
-        self.intake.send(call_id, Row(call_id, 0, NO_RECORD))
+        self.intake.send(call_id, None)
         self._hand_on()
 
     def end_bundle(self) -> None:

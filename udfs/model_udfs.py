@@ -6,6 +6,7 @@ model; each window and each text is scored alone, so batching changes no number.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
 
 
+SWITCH_INTERVAL_S = 0.0005
+"""A worker runs all of a slot's steps as threads. A model comes back for Python's lock dozens of
+times a window, and at Python's own 5 ms each time it waits for whichever step holds it."""
+
 OpenAudioScorer = Callable[[Gauges], AudioScorer]
 OpenTextScorers = Callable[[Gauges], Mapping[str, TextScorer]]
 """Made in the worker, so what they hold is never pickled; they may be."""
@@ -36,6 +41,7 @@ class ScoreAudio(ScalarFunction):
         self._open_scorer = open_scorer
 
     def open(self, function_context: FunctionContext) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._scorer = self._open_scorer(_gauges(function_context, "audio_model"))
         self._detector = SpeechDetector()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from pyflink.common import Configuration, Row, WatermarkStrategy
+from pyflink.common import Configuration, Row
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
+from pyflink.table.expressions import col
 
-from flink_job.arrows import CALL_ID, OPENED, STREAM_MS, opened_type
-from flink_job.pulses import EVERY_S, NO_RECORD, SLACK_S, add_pulses
-from flink_job.stream_time import StreamTimeAssigner
+from flink_job.arrows import opened_type
+from flink_job.pulses import EVERY_S, SLACK_S, with_pulses
+from flink_job.stream_time import NO_CALL, with_stream_time
 
 WAIT_MS = 600_000
 STARTED_MS = 1_800_000_000_000
@@ -26,18 +27,17 @@ def test_pulses_of_each_call_come_until_the_longest_wait_is_over() -> None:
     sent = [
         Row("a", STARTED_MS, b"1"),
         Row("b", STARTED_MS + 1, b"2"),
+        Row(NO_CALL, STARTED_MS + 1, b""),
         Row("a", STARTED_MS + 2, b"3"),
     ]
-    records = env.from_collection(sent, type_info=opened_type()).assign_timestamps_and_watermarks(
-        WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(
-            StreamTimeAssigner(STREAM_MS)
-        )
-    )
+    opened = env.from_collection(sent, type_info=opened_type())
+    records = with_stream_time(tables, opened, "opened")
 
-    with add_pulses(tables, records, WAIT_MS).execute_and_collect() as collected:
+    among_pulses = tables.from_data_stream(with_pulses(tables, records, WAIT_MS))
+    with among_pulses.select(col("call_id"), col("opened")).execute().collect() as collected:
         rows = list(collected)
 
-    pulses = Counter(row[CALL_ID] for row in rows if bytes(row[OPENED]) == NO_RECORD)
+    pulses = Counter(call_id for call_id, data in rows if data is None)
     expected = (WAIT_MS // 1_000 + SLACK_S) // EVERY_S
     assert pulses == {"a": expected, "b": expected}
-    assert [bytes(row[OPENED]) for row in rows if row[OPENED]] == [b"1", b"2", b"3"]
+    assert [bytes(data) for _, data in rows if data is not None] == [b"1", b"2", b"3"]

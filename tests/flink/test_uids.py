@@ -12,7 +12,6 @@ PINNED = {
     "text-source",
     "open-audio",
     "open-text",
-    "pulses",
     "pulses-LocalWindowAggregate",
     "pulses-GlobalWindowAggregate",
     "intake",

@@ -8,8 +8,9 @@ from pyflink.datastream import OutputTag
 
 from flink_job import open_records
 from flink_job.arrows import decode_opened
-from flink_job.open_records import NO_CALL, OpenRecords
+from flink_job.open_records import OpenRecords
 from flink_job.settings import TimeSettings
+from flink_job.stream_time import NO_CALL
 from tests.builders import STARTED_AT_MS, arrival, call_started, chunk, utterance
 from tests.job_run import rows_of
 from udfs.envelope import Limits

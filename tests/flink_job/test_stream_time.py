@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flink_job.stream_time import ShardClock, StreamTimeAssigner
+from flink_job.stream_time import ShardClock
 
 HOLD_MS, SILENT_MS = 30_000, 60_000
 
@@ -112,7 +112,3 @@ def test_it_never_goes_back_nor_beyond_what_the_records_say(records):
         stream_ms = found.see(shard, arrival_ms, now_ms)
         assert last <= stream_ms <= newest
         last = stream_ms
-
-
-def test_event_time_is_the_stream_time_that_a_row_carries():
-    assert StreamTimeAssigner(1).extract_timestamp(("call-1", 1_234, b""), -1) == 1_234
