@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from pyflink.common import Types
 from pyflink.datastream import DataStream
+from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment, Table
 
 from connectors.lake_tables import row_type
@@ -133,13 +134,22 @@ def model_udfs(settings: Settings) -> ModelUdfs:
 
 
 def score(tables: StreamTableEnvironment, work: DataStream, models: ModelUdfs) -> DataStream:
-    tables.create_temporary_view("work", tables.from_data_stream(work))
     tables.create_temporary_function("score_audio", models.audio)
     tables.create_temporary_function("score_text", models.text)
+    tables.create_temporary_view("work", tables.from_data_stream(work))
+    with_text = tables.to_data_stream(
+        tables.sql_query(
+            "SELECT call_id, `work`, signal, score_text(`text`, `language`) AS text_score "
+            "FROM `work`"
+        )
+    )
+    # Words are scored in a task of their own, while the one behind it scores the voice.
+    _unchain(with_text)
+    tables.create_temporary_view("work_with_text", tables.from_data_stream(with_text))
     return tables.to_data_stream(
         tables.sql_query(
-            "SELECT call_id, `work`, score_audio(signal) AS audio_score, "
-            "score_text(`text`, `language`) AS text_score FROM `work`"
+            "SELECT call_id, `work`, score_audio(signal) AS audio_score, text_score "
+            "FROM work_with_text"
         )
     )
 
@@ -152,6 +162,12 @@ def assemble(scored: DataStream, settings: Settings) -> DataStream:
         ),
         "assembly",
     )
+
+
+def _unchain(stream: DataStream) -> None:
+    """Let the steps before and behind a stream of the table layer run in tasks of their own."""
+    strategy = get_gateway().jvm.org.apache.flink.streaming.api.operators.ChainingStrategy
+    stream._j_data_stream.getTransformation().setChainingStrategy(strategy.NEVER)  # noqa: SLF001 - no public way
 
 
 def _named(stream: DataStream, name: str) -> DataStream:

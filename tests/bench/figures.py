@@ -77,6 +77,19 @@ def cpu_within(samples: Sequence[tuple[float, float]], interval: Interval) -> fl
     return float(end - start)
 
 
+def peak_within(samples: Sequence[tuple[float, float]], interval: Interval) -> float:
+    """The highest value sampled in an interval, from (epoch s, value).
+
+    Raises:
+        BenchError: no sample lies in the interval.
+    """
+    within = [value for at_s, value in samples if interval.start_s <= at_s <= interval.end_s]
+    if not within:
+        msg = "nothing was sampled in the interval"
+        raise BenchError(msg)
+    return max(within)
+
+
 @dataclass
 class Arrivals:
     """When the records of one voice arrived, each put down under the window it lies in."""

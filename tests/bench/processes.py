@@ -23,8 +23,8 @@ class Usage:
         self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
         self.cpu: list[tuple[float, float]] = []
         """Epoch seconds, and CPU seconds that the tree had used until then."""
-        self.worker_rss_mb = 0.0
-        """The highest sum over the Python workers."""
+        self.worker_rss_mb: list[tuple[float, float]] = []
+        """Epoch seconds, and the memory of all Python workers."""
         self.num_workers = 0
 
     def __enter__(self) -> Self:
@@ -53,9 +53,10 @@ class Usage:
                 self._used_s[process] = times.user + times.system
                 if process != self._root and _is_worker(process):
                     workers_rss.append(process.memory_info().rss)
-        self.cpu.append((time.time(), sum(self._used_s.values())))
+        now_s = time.time()
+        self.cpu.append((now_s, sum(self._used_s.values())))
+        self.worker_rss_mb.append((now_s, sum(workers_rss) / 2**20))
         self.num_workers = max(self.num_workers, len(workers_rss))
-        self.worker_rss_mb = max(self.worker_rss_mb, sum(workers_rss) / 2**20)
 
 
 def _is_worker(process: psutil.Process) -> bool:

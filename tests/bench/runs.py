@@ -27,6 +27,7 @@ from tests.bench.figures import (
     cpu_within,
     first_shown_s,
     num_within,
+    peak_within,
     percentile,
     steady_interval,
 )
@@ -69,6 +70,7 @@ class Drained:
     cpu_s_per_chunk: float
     spoken_share: float
     worker_rss_mb: float
+    worker_peak_rss_mb: float
     num_workers: int
 
 
@@ -83,6 +85,7 @@ class Lived:
     windows_per_s: float
     state_bytes_per_call: float
     worker_rss_mb: float
+    worker_peak_rss_mb: float
     num_workers: int
     cores_used: float
 
@@ -181,7 +184,8 @@ def _drained(job: _Job, times: Times) -> Drained:
         windows_per_s=num_windows / interval.seconds,
         cpu_s_per_chunk=cpu_s / (num_windows * CHUNKS_A_WINDOW),
         spoken_share=_spoken_share(rows),
-        worker_rss_mb=job.usage.worker_rss_mb,
+        worker_rss_mb=peak_within(job.usage.worker_rss_mb, interval),
+        worker_peak_rss_mb=max(mb for _, mb in job.usage.worker_rss_mb),
         num_workers=job.usage.num_workers,
     )
 
@@ -238,7 +242,8 @@ def live_calls(bank: Bank, num_calls: int, seconds: float, groups: Groups) -> Li
         num_rows=len(lateness_s),
         windows_per_s=shown / seconds,
         state_bytes_per_call=state_bytes / num_calls,
-        worker_rss_mb=job.usage.worker_rss_mb,
+        worker_rss_mb=peak_within(job.usage.worker_rss_mb, spoken),
+        worker_peak_rss_mb=max(mb for _, mb in job.usage.worker_rss_mb),
         num_workers=job.usage.num_workers,
         cores_used=cpu_s / spoken.seconds,
     )

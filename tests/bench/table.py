@@ -19,6 +19,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("p50_beyond_wait_s", "p50_beyond_wait_s", "{:.2f}"),
     ("p99_beyond_wait_s", "p99_beyond_wait_s", "{:.2f}"),
     ("worker_rss_mb", "worker_rss_mb", "{:.0f}"),
+    ("worker_peak_rss_mb", "worker_peak_rss_mb, start included", "{:.0f}"),
     ("state_bytes_per_call", "state_bytes_per_call", "{:,.0f}"),
 )
 

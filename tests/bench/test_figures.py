@@ -11,6 +11,7 @@ from tests.bench.figures import (
     cpu_within,
     first_shown_s,
     num_within,
+    peak_within,
     percentile,
     steady_interval,
 )
@@ -112,3 +113,11 @@ def test_a_backlog_holds_the_windows_asked_for(num_calls: int) -> None:
 
     starts = num_calls
     assert streams.count("audio") == 400 * CHUNKS_A_WINDOW + starts
+
+
+def test_a_peak_is_looked_for_in_the_interval_alone():
+    samples = [(0.0, 9.0), (1.0, 3.0), (2.0, 4.0), (3.0, 8.0)]
+
+    assert peak_within(samples, Interval(0.5, 2.5)) == 4.0
+    with pytest.raises(BenchError):
+        peak_within(samples, Interval(3.5, 4.0))
