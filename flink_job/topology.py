@@ -125,7 +125,8 @@ def model_udfs(settings: Settings) -> ModelUdfs:
     with_embedding = settings.fusion.needs_embeddings
     return ModelUdfs(
         audio=score_audio_udf(
-            partial(open_audio_scorer, settings.audio_backend(), with_embedding=with_embedding)
+            partial(open_audio_scorer, settings.audio_backend(), with_embedding=with_embedding),
+            hears_in_threads=settings.models_audio.is_remote,
         ),
         text=score_text_udf(
             partial(open_text_scorers, settings.text_backends(), with_embedding=with_embedding)

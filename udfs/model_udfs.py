@@ -6,8 +6,11 @@ model; each window and each text is scored alone, so batching changes no number.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,12 +18,14 @@ import pandas as pd
 from pyflink.table import DataTypes, FunctionContext, ScalarFunction
 from pyflink.table.udf import udf
 
+from udfs.ahead import map_ahead
 from udfs.models.scorer import AudioScorer, Gauges, NoGauges, Text, TextScorer
 from udfs.score_text import score_texts
-from udfs.score_window import score_signals
+from udfs.score_window import HearAll, score_signals
 from udfs.speech import SpeechDetector
 from udfs.windows import WindowSignal
 
+HEARING_THREADS = min(8, os.cpu_count() or 1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
 
@@ -37,21 +42,34 @@ OpenTextScorers = Callable[[Gauges], Mapping[str, TextScorer]]
 class ScoreAudio(ScalarFunction):
     """``signal BYTES`` to ``WindowScore`` as BYTES; NULL to NULL."""
 
-    def __init__(self, open_scorer: OpenAudioScorer) -> None:
+    def __init__(self, open_scorer: OpenAudioScorer, *, hears_in_threads: bool = False) -> None:
+        """Pickled into the worker.
+
+        Args:
+            open_scorer: makes what finds the feeling.
+            hears_in_threads: look for speech on several cores at once: for a remote scorer,
+                which waits more than it computes.
+        """
         self._open_scorer = open_scorer
+        self._hears_in_threads = hears_in_threads
 
     def open(self, function_context: FunctionContext) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._scorer = self._open_scorer(_gauges(function_context, "audio_model"))
         self._detector = SpeechDetector()
+        self._threads = ThreadPoolExecutor(HEARING_THREADS, thread_name_prefix="hear")
+        in_threads = partial(map_ahead, threads=self._threads, depth=2 * HEARING_THREADS)
+        self._hear_all: HearAll = in_threads if self._hears_in_threads else map
 
     def eval(self, signals: pd.Series) -> pd.Series:
         given = [signal for signal in signals if signal is not None]
-        scored = iter(score_signals(map(_decode_signal, given), self._detector, self._scorer))
+        decoded = map(_decode_signal, given)
+        scored = iter(score_signals(decoded, self._detector, self._scorer, self._hear_all))
         return _column(None if signal is None else next(scored) for signal in signals)
 
     def close(self) -> None:
         self._scorer.close()
+        self._threads.shutdown(wait=False)
 
 
 class ScoreText(ScalarFunction):
@@ -88,8 +106,9 @@ def _gauges(function_context: FunctionContext, name: str) -> Gauges:
         return NoGauges()
 
 
-def score_audio_udf(open_scorer: OpenAudioScorer) -> Any:
-    return udf(ScoreAudio(open_scorer), result_type=DataTypes.BYTES(), func_type="pandas")
+def score_audio_udf(open_scorer: OpenAudioScorer, *, hears_in_threads: bool) -> Any:
+    scoring = ScoreAudio(open_scorer, hears_in_threads=hears_in_threads)
+    return udf(scoring, result_type=DataTypes.BYTES(), func_type="pandas")
 
 
 def score_text_udf(open_scorers: OpenTextScorers) -> Any:

@@ -6,7 +6,7 @@ stream, offline, and after a restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -61,6 +61,9 @@ class Heard(NamedTuple):
     snr_db: float | None
 
 
+HearAll = Callable[[Callable[[WindowSignal], Heard], Iterable[WindowSignal]], Iterable[Heard]]
+
+
 def hear(signal: WindowSignal, detector: SpeechDetector) -> Heard:
     """Where in 5 s of one participant somebody speaks, and how loud."""
     waveform = waveform_of(signal)
@@ -74,7 +77,10 @@ def hear(signal: WindowSignal, detector: SpeechDetector) -> Heard:
 
 
 def score_signals(
-    signals: Iterable[WindowSignal], detector: SpeechDetector, scorer: AudioScorer
+    signals: Iterable[WindowSignal],
+    detector: SpeechDetector,
+    scorer: AudioScorer,
+    hear_all: HearAll = map,
 ) -> list[WindowScore]:
     """Score windows; the scorer is asked only where somebody speaks.
 
@@ -84,12 +90,12 @@ def score_signals(
         signals: each 5 s of one participant.
         detector: finds the speech.
         scorer: finds the feeling.
+        hear_all: hears the signals in their order; as ``map``, or in threads.
     """
     heard: list[Heard] = []
 
     def spoken() -> Iterator[Samples]:
-        for signal in signals:
-            one = hear(signal, detector)
+        for one in hear_all(lambda signal: hear(signal, detector), signals):
             heard.append(one._replace(waveform=_NO_SAMPLES))
             if one.speech_ms:
                 yield one.waveform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
@@ -42,7 +44,10 @@ pytestmark = pytest.mark.models
 def container(model_dir: Path, monkeypatch: pytest.MonkeyPatch):
     """The URL of a container that serves a model folder; the job's clients find it."""
     command = [sys.executable, "-m", "tests.aws_servers.container", str(model_dir)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             url = process.stdout.readline().strip()
             assert url.startswith("http"), "the container did not start"
@@ -69,9 +74,7 @@ def triples(scorer, inputs):
 def test_a_served_voice_model_gives_the_triples_of_the_worker(tmp_path, monkeypatch):
     model_dir = tmp_path / "model"
     shutil.copytree(PRETRAINED / "call-sentiment-speech", model_dir)
-    add_code = "import train, pathlib, sys; train.add_code(pathlib.Path(sys.argv[1]))"
-    command = [sys.executable, "-c", add_code, str(model_dir)]
-    subprocess.run(command, cwd=SAGEMAKER, check=True)
+    entry_point().add_code(model_dir)
     waveforms = [waveform_of(signal) for signal in read_bank().signals()[:12]]
     local = triples(open_audio_scorer(BackendSpec(local=ModelSpec()), NoGauges()), waveforms)
 
@@ -98,7 +101,7 @@ def test_what_the_training_job_leaves_can_be_served_and_gives_the_triples_of_the
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
 
-    trained(channel, model_dir, "--checkpoints", checkpoints)
+    assert run_training(channel, model_dir, monkeypatch, "--checkpoints", checkpoints) == 0
 
     local_spec = BackendSpec(local=ModelSpec(path=str(model_dir)))
     texts = [Text(text, "en") for text in TEXTS]
@@ -108,29 +111,31 @@ def test_what_the_training_job_leaves_can_be_served_and_gives_the_triples_of_the
     assert np.abs(served - local).max() < 1e-6
 
 
-def test_a_training_job_that_cannot_run_says_why_in_one_line(tmp_path):
-    done = trained(tmp_path, tmp_path / "model", ok=False)
+def test_a_training_job_that_cannot_run_says_why_in_one_line(tmp_path, monkeypatch, capsys):
+    assert run_training(tmp_path, tmp_path / "model", monkeypatch) == 1
 
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "manifest.csv" in done.stderr or "recipe.toml" in done.stderr
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "recipe.toml" in told
 
 
-def trained(channel: Path, model_dir: Path, *options: object, ok: bool = True):
-    command = [
-        sys.executable, SAGEMAKER / "train.py", "--modality", "text",
-        "--recipe", channel / "recipe.toml", *options, "--sagemaker_region", "eu-west-1",
-    ]  # fmt: skip
-    places = {"SM_CHANNEL_TRAINING": str(channel), "SM_MODEL_DIR": str(model_dir)}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **places}
-    return subprocess.run(
-        list(map(str, command)),
-        env=environment,
-        cwd=channel,
-        check=ok,
-        capture_output=not ok,
-        text=True,
-    )
+def run_training(channel: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch, *options) -> int:
+    """The entry point's exit code; called in this process, where torch is loaded already."""
+    monkeypatch.setenv("SM_CHANNEL_TRAINING", str(channel))
+    monkeypatch.setenv("SM_MODEL_DIR", str(model_dir))
+    recipe = channel / "recipe.toml"
+    told = ["--modality", "text", "--recipe", recipe, *options, "--sagemaker_region", "eu-west-1"]
+    monkeypatch.setattr(sys, "argv", ["train.py", *map(str, told)])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    torch.set_num_threads(1)  # threads of tiny models wait for each other on a busy machine
+    return entry_point().main()
+
+
+def entry_point():
+    spec = importlib.util.spec_from_file_location("train_entry_point", SAGEMAKER / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def asked(url: str, body: bytes):

@@ -49,7 +49,7 @@ def opened(udf):
 
 def test_of_throttled_and_garbled_windows_none_is_lost_and_none_neutral_by_default(server):
     signals = read_bank().signals()
-    udf = opened(ScoreAudio(partial(open_audio_scorer, BackendSpec(SPEC))))
+    udf = opened(ScoreAudio(partial(open_audio_scorer, BackendSpec(SPEC)), hears_in_threads=True))
 
     column = udf.eval(pd.Series([None, *map(encode, signals), None], dtype=object))
     udf.close()

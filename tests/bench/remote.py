@@ -1,0 +1,252 @@
+"""Windows a second through one slot with a remote model: ``python -m tests.bench.remote``.
+
+A SageMaker-shaped server in a process of its own answers after 200 ms; 64 calls are in flight, so
+no more than 320 windows a second can pass. Everything shares this machine's cores, the server too.
+
+``calls``   the scorer alone, fed with waveforms: encoding, signing, HTTP.
+``udf``     the job's UDF on Arrow batches: decoding and finding speech come on top, in as
+        many threads as there are cores.
+``job``     the same UDF within Flink: a table of windows in Parquet, the UDF, a count.
+``modes``   calls/s with 30 % of the calls throttled, botocore's retry modes side by side.
+
+``_spoken`` has voices in every window; ``_plain`` has only windows whose speech is known, so that
+finding speech costs nothing and the slot waits for the model alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import msgspec
+import pandas as pd
+import pyarrow as pa
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pyarrow import parquet
+from pyflink.common import Configuration
+from pyflink.table import DataTypes, EnvironmentSettings, FunctionContext, TableEnvironment
+from pyflink.table.udf import udf
+
+from connectors.remote_models.opening import open_audio_scorer
+from connectors.remote_models.spec import BackendSpec, RemoteSpec
+from flink_job.settings import REMOTE_BATCH_ROWS
+from tests.aws_servers.model_server import ModelServer, serving
+from tests.bench.workload import read_bank
+from udfs.model_udfs import ScoreAudio
+from udfs.models.scorer import NoGauges
+from udfs.score_window import WindowScore, waveform_of
+from udfs.windows import WindowSignal
+
+LATENCY_MS = 200
+CONCURRENCY = 64
+SPEC = RemoteSpec("sagemaker", "eu-west-1", name="calls", concurrency=CONCURRENCY)
+_decode = msgspec.msgpack.Decoder(WindowScore).decode
+
+
+class SpeechIsKnown:
+    """All of the window: what it costs to find speech is left out."""
+
+    def speech_spans_ms(self, waveform: Any) -> tuple[tuple[int, int], ...]:
+        return ((0, 5_000),)
+
+
+class PlainScoreAudio(ScoreAudio):
+    """The job's UDF, told where speech is."""
+
+    def open(self, function_context: FunctionContext) -> None:
+        super().open(function_context)
+        self._detector = SpeechIsKnown()
+
+
+UDFS = {"spoken": ScoreAudio, "plain": PlainScoreAudio}
+
+
+@contextmanager
+def server_process() -> Iterator[None]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tests.aws_servers.model_server", str(port), str(LATENCY_MS)]
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command) as process:
+        try:
+            for _ in range(100):
+                try:
+                    urllib.request.urlopen(urllib.request.Request(url, b""))
+                except urllib.error.HTTPError:
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            point_at(url)
+            yield
+        finally:
+            process.kill()
+
+
+def point_at(url: str) -> None:
+    os.environ["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = url
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ[name] = "bench"
+
+
+def spoken_signals() -> list[WindowSignal]:
+    """The samples' windows in which somebody speaks."""
+    udf_ = ScoreAudio(partial(open_audio_scorer, BackendSpec()))
+    udf_.open(FunctionContext(None, {}))
+    signals = read_bank().signals()
+    scores = map(_decode, udf_.eval(pd.Series(encoded(signals), dtype=object)))
+    return [signal for signal, score in zip(signals, scores, strict=True) if score.speech_ms]
+
+
+def encoded(signals: list[WindowSignal]) -> list[bytes]:
+    return [msgspec.msgpack.encode(signal) for signal in signals]
+
+
+def measure_calls(signals: list[WindowSignal], seconds: float) -> float:
+    waveforms = [waveform_of(signal) for signal in signals]
+    scorer = open_audio_scorer(BackendSpec(SPEC), NoGauges())
+    list(scorer.score(waveforms[:CONCURRENCY]))
+    end_s = time.perf_counter() + seconds
+    endless = itertools.takewhile(lambda _: time.perf_counter() < end_s, itertools.cycle(waveforms))
+    begun_s = time.perf_counter()
+    scored = sum(outcome.triple is not None for outcome in scorer.score(endless))
+    taken_s = time.perf_counter() - begun_s
+    scorer.close()
+    return scored / taken_s
+
+
+def measure_udf(kind: str, signals: list[WindowSignal], seconds: float) -> float:
+    scoring = UDFS[kind](partial(open_audio_scorer, BackendSpec(SPEC)), hears_in_threads=True)
+    scoring.open(FunctionContext(None, {}))
+    rows = itertools.cycle(encoded(signals))
+    scored = 0
+    begun_s = time.perf_counter()
+    while time.perf_counter() < begun_s + seconds:
+        batch = pd.Series(list(itertools.islice(rows, REMOTE_BATCH_ROWS)), dtype=object)
+        scored += sum(_decode(one).triple is not None for one in scoring.eval(batch))
+    taken_s = time.perf_counter() - begun_s
+    scoring.close()
+    return scored / taken_s
+
+
+def measure_job(kind: str, signals: list[WindowSignal], num_windows: int) -> dict[str, float]:
+    """Between the first and the last batch, by the clock of the worker."""
+    from tests.bench import remote  # noqa: PLC0415 - by its importable name
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows = itertools.islice(itertools.cycle(encoded(signals)), num_windows)
+        table = pa.table({"signal": pa.array(list(rows), pa.binary())})
+        parquet.write_table(table, Path(folder) / "windows.parquet", row_group_size=500)
+        configuration = Configuration()
+        for key, value in {
+            "parallelism.default": "1",
+            "python.fn-execution.arrow.batch.size": str(REMOTE_BATCH_ROWS),
+            "python.fn-execution.bundle.size": str(REMOTE_BATCH_ROWS),
+            "python.fn-execution.bundle.time": "1000",
+            "python.executable": sys.executable,
+            "pipeline.jars": (Path.cwd() / "build" / "pyflink-dependencies.jar").as_uri(),
+        }.items():
+            configuration.set_string(key, value)
+        builder = EnvironmentSettings.new_instance().in_streaming_mode()
+        tables = TableEnvironment.create(builder.with_configuration(configuration).build())
+        open_scorer = partial(open_audio_scorer, BackendSpec(SPEC))
+        scoring = remote.UDFS[kind](open_scorer, hears_in_threads=True)
+        score = udf(scoring, result_type=DataTypes.BYTES(), func_type="pandas")
+        tables.create_temporary_function("score", score)
+        tables.execute_sql(
+            "CREATE TABLE windows (signal BYTES) WITH ('connector'='filesystem', "
+            f"'format'='parquet', 'path'='{folder}')"
+        )
+        scored, at_s = 0, []
+        with tables.execute_sql("SELECT score(signal) FROM windows").collect() as results:
+            for row in results:
+                scored += _decode(bytes(row[0])).triple is not None
+                at_s.append(time.perf_counter())
+    first = REMOTE_BATCH_ROWS  # start-up and the first batch are left out
+    windows_per_s = (len(at_s) - first) / (at_s[-1] - at_s[first - 1])
+    return {"windows_per_s": windows_per_s, "windows": num_windows, "scored": scored}
+
+
+def measure_modes(seconds: float) -> dict[str, float]:
+    drawn = random.Random(7)
+    throttle = [drawn.random() < 0.3 for _ in range(100_000)]
+    rates = {}
+    for mode in ("standard", "adaptive"):
+        model = ModelServer(
+            fault_of=lambda number: "throttled" if throttle[number] else None,
+            latency_s=LATENCY_MS / 1_000,
+            keep_requests=False,
+        )
+        with serving(model) as url:
+            point_at(url)
+            config = Config(
+                retries={"mode": mode, "total_max_attempts": 4}, max_pool_connections=CONCURRENCY
+            )
+            client = boto3.client("sagemaker-runtime", region_name="eu-west-1", config=config)
+            end_s = time.perf_counter() + seconds
+
+            def ask_until_end(_: int, client: Any = client, end_s: float = end_s) -> int:
+                done = 0
+                while time.perf_counter() < end_s:
+                    try:
+                        client.invoke_endpoint(
+                            EndpointName="calls",
+                            ContentType="application/json",
+                            Body=b'{"inputs": "good"}',
+                        )["Body"].read()
+                        done += 1
+                    except ClientError:
+                        continue
+                return done
+
+            with ThreadPoolExecutor(CONCURRENCY) as threads:
+                begun_s = time.perf_counter()
+                done = sum(threads.map(ask_until_end, range(CONCURRENCY)))
+                rates[mode] = done / (time.perf_counter() - begun_s)
+    return rates
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.remote")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
+    parser.add_argument("--only", choices=("calls", "udf", "job", "modes"), action="append")
+    options = parser.parse_args()
+    wanted = options.only or ["calls", "udf", "job", "modes"]
+    # The workers import what they run from here.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+    os.environ.update(_python_worker_execution_mode="process")
+    signals = spoken_signals()
+    found: dict[str, Any] = {"load_at_start": os.getloadavg()[0], "cores": os.cpu_count()}
+    with server_process():
+        if "calls" in wanted:
+            found["calls"] = measure_calls(signals, options.seconds)
+        for kind in UDFS:
+            if "udf" in wanted:
+                found[f"udf_{kind}"] = measure_udf(kind, signals, options.seconds)
+            if "job" in wanted:
+                found[f"job_{kind}"] = measure_job(kind, signals, int(250 * options.seconds))
+    if "modes" in wanted:
+        found["modes_calls_per_s"] = measure_modes(options.seconds)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
