@@ -49,7 +49,7 @@ MAX_VALUE_CHARACTERS = 2_048
 MAX_KEYS = 50
 MAX_GROUPS = 50
 LOCAL_BATCH_ROWS = 16
-REMOTE_BATCH_ROWS = 256
+REMOTE_BATCH_ROWS = 512
 OF_LANGUAGE = "models_text_of_language"
 LANGUAGE_GROUP = re.compile(r"models\.text\.([a-z]{2,3})")
 # The service's own groups: its run options, and what a user may add for Flink's logging.
@@ -223,7 +223,7 @@ class FlinkSettings(Group):
     ] = 20
     arrow_batch_size: Annotated[
         OptionalCount,
-        Field(description="rows a model call; unset: 16, or 256 where a backend is remote"),
+        Field(description="rows a model call; unset: 16, or 512 where a backend is remote"),
     ] = None
     watermark_interval_ms: Annotated[
         PositiveMillis, Field(description="200 or less, or timers are lost with a checkpoint")

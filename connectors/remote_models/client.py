@@ -3,7 +3,8 @@
 Retries are botocore's ``standard`` mode: exponential backoff with full jitter (up to 1 s, 2 s, 4 s
 after throttling; from 50 ms after a failure), the service's Retry-After, and a quota that ends
 retries where most calls fail. Not ``adaptive``: it adds one rate for all threads, cut by 30 % at
-each throttling answer, which starves healthy calls (see ``tests.bench.remote``); our calls in
+each throttling answer. With 64 calls in flight of 200 ms, 30 % of them throttled, ``standard``
+brought 72 answers a second and ``adaptive`` 1.4 (``tests.bench.remote --only modes``); our calls in
 flight are bounded already, and so is their rate.
 """
 

@@ -47,4 +47,4 @@ def _probe(service: Service[Any], one: Any, spec: RemoteSpec) -> None:
         service.close()
     missing = reply.outcomes[0].missing
     if missing is not None:
-        raise CallError("bad_answer", missing)
+        raise CallError("bad_answer", "what it says is no triple")

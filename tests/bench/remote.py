@@ -160,7 +160,7 @@ def measure_job(kind: str, signals: list[WindowSignal], num_windows: int) -> dic
             "parallelism.default": "1",
             "python.fn-execution.arrow.batch.size": str(REMOTE_BATCH_ROWS),
             "python.fn-execution.bundle.size": str(REMOTE_BATCH_ROWS),
-            "python.fn-execution.bundle.time": "1000",
+            "python.fn-execution.bundle.time": "20",
             "python.executable": sys.executable,
             "pipeline.jars": (Path.cwd() / "build" / "pyflink-dependencies.jar").as_uri(),
         }.items():

@@ -1,0 +1,68 @@
+"""The main job with a SageMaker-shaped endpoint that throttles and garbles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from connectors.lake_reader import newest, read_rows
+from tests.aws_servers.model_server import ModelServer, serving
+from tests.flink.conftest import SAMPLES, call_sentiment
+from tests.udfs.test_model_udfs import faults
+from udfs.models.scorer import MODEL_FAILURES
+from udfs.rows import LEDGER, SEGMENTS
+
+
+def segments(output: Path) -> dict[tuple[str, str, int], object]:
+    rows = newest(read_rows(output, SEGMENTS), SEGMENTS)
+    return {(row.call_id, row.participant_id, row.window_start_ms): row for row in rows}
+
+
+def test_every_window_has_a_score_or_a_reason_and_none_is_lost(
+    tmp_path: Path, output: Path, sample_reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = {"backend": "sagemaker", "endpoint.name": "calls", "time.limit.ms": "20000"}
+    properties = tmp_path / "properties.json"
+    groups = {"models.audio": remote, "models.text": remote}
+    properties.write_text(
+        json.dumps(
+            [{"PropertyGroupId": name, "PropertyMap": group} for name, group in groups.items()]
+        )
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    fault_of = faults(throttled=0.30, garbage=0.05)
+    # The first calls are the start's own, which a bad answer would stop.
+    server = ModelServer(lambda number: fault_of(number) if number >= 8 else None, latency_s=0.05)
+    with serving(server) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
+
+        done = call_sentiment(
+            "local", "--calls", SAMPLES, "--output", output, "--speed", "max",
+            "--properties", properties,
+        )  # fmt: skip
+
+    assert done.returncode in (0, 1), done.stderr + done.stdout
+    reference, found = segments(sample_reference), segments(output)
+    assert found.keys() == reference.keys()
+    failed = 0
+    for key, row in found.items():
+        missing = dict(one.split(":") for one in row.missing.split(",") if one)
+        expected = dict(one.split(":") for one in reference[key].missing.split(",") if one)
+        for side in ("audio", "text"):
+            probability = getattr(row, f"{side}_neutral")
+            assert (probability is None) == (side in missing)
+            if missing.get(side) in MODEL_FAILURES:
+                failed += 1
+                assert side not in expected
+            else:
+                assert missing.get(side) == expected.get(side)
+        if row.audio_neutral is not None:
+            assert row.audio_model_id == "sagemaker:calls/blue"
+    ledgers = newest(read_rows(output, LEDGER), LEDGER)
+    incomplete = [row for row in ledgers if not row.complete]
+    assert bool(incomplete) == bool(failed) == (done.returncode == 1)
+    assert failed
+    assert sum(row.windows_lost for row in ledgers) == 0
