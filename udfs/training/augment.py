@@ -1,6 +1,7 @@
 """Clips of acted speech made into what a call delivers: 5-s windows, noise, a telephone line.
 
     clip -> other speed -> piece of it -> somewhere in a window -> noise -> line -> window
+    clip -> other speed -> noise -> line -> beginning of a window
 
 All randomness comes from the generator handed in.
 """
@@ -42,26 +43,28 @@ def training_window(
     speech = at_speed(clip, random.choice(how.speeds))
     longest = min(len(speech), WINDOW_SAMPLES)
     shortest = min(longest, MIN_PIECE_SAMPLES)
-    is_piece = happens(how.piece_share, random)
+    filled = happens(how.filled_share, random)
+    is_piece = filled and happens(how.piece_share, random)
     length = random.integers(shortest, longest + 1) if is_piece else longest
     begin = random.integers(len(speech) - length + 1)
     speech = at_level(speech[begin : begin + length], random.uniform(*how.levels_dbfs))
-    window = placed(speech, int(random.integers(WINDOW_SAMPLES - length + 1)))
+    speech_at = int(random.integers(WINDOW_SAMPLES - length + 1)) if filled else 0
+    window = placed(speech, speech_at) if filled else speech
     shares = np.array(how.lines.as_tuple())
     noisy, by_line = LINES[random.choice(len(LINES), p=shares / shares.sum())]
     if noisy:
         window = with_noise(window, speech, random.uniform(*how.snr_db), noises, random)
-    elif happens(how.hiss_share, random):
+    elif filled and happens(how.hiss_share, random):
         hiss = 10 ** (random.uniform(*how.hiss_dbfs) / 20)
         window = window + random.normal(0, hiss, len(window)).astype(np.float32)
     if by_line:
-        if happens(how.handset_share, random):
+        if filled and happens(how.handset_share, random):
             window = band_limited(window, random.uniform(*LOW_HZ), random.uniform(*HIGH_HZ))
         window = by_telephone(window)
         if happens(how.packet_loss_share, random):
             rate = random.uniform(*how.packet_loss_rates)
             window = with_packet_loss(window, rate, random)
-    return window
+    return placed(window, 0)
 
 
 def happens(share: float, random: np.random.Generator) -> bool:

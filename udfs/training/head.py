@@ -1,4 +1,4 @@
-"""A head on a base that stays as it is: logistic regression over what its output layer gets."""
+"""A linear head on a base that stays as it is, over what its output layer gets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from udfs.models.contract import ModelSpec
+from udfs.models.loading import uses_bfloat16
 from udfs.training.bases import BaseModel
 from udfs.training.checkpoint import Checkpoint
 from udfs.training.examples import Examples, Inputs, by_size
@@ -45,21 +48,16 @@ class LinearHead:
 def fit_head(
     inputs: NDArray[np.float32], labels: Integers, num_labels: int, how: Head
 ) -> LinearHead:
-    """Standardisation and regression as one linear map.
+    """Standardisation and classifier as one linear map.
 
     Args:
         inputs: (rows, dim)
         labels: (rows,) numbers below ``num_labels``
         num_labels: outputs of the head; a label without rows is made unlikely
-        how: regularization and class weights
+        how: method and class weights
     """
     scaler = StandardScaler().fit(inputs)
-    regression = LogisticRegression(
-        C=how.inverse_regularization,
-        class_weight="balanced" if how.class_weights == "balanced" else None,
-        max_iter=300,
-        tol=1e-3,
-    ).fit(scaler.transform(inputs), labels)
+    regression = classifier(how, len(np.unique(labels))).fit(scaler.transform(inputs), labels)
     coefficients, intercept = regression.coef_, regression.intercept_
     if len(coefficients) == 1:  # of two labels scikit-learn keeps the second one's half
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
@@ -71,8 +69,25 @@ def fit_head(
     return LinearHead(weight, bias)
 
 
+def classifier(how: Head, num_labels: int) -> LogisticRegression | LinearDiscriminantAnalysis:
+    """What a recipe asks for, not yet fitted."""
+    balanced = how.class_weights == "balanced"
+    if how.method == "discriminant":
+        return LinearDiscriminantAnalysis(
+            solver="lsqr",
+            shrinkage=how.shrinkage,
+            priors=np.full(num_labels, 1 / num_labels) if balanced else None,
+        )
+    return LogisticRegression(
+        C=how.inverse_regularization,
+        class_weight="balanced" if balanced else None,
+        max_iter=300,
+        tol=1e-3,
+    )
+
+
 class FeatureReader:
-    """Runs a base and catches what its output layer gets."""
+    """Runs a base as the job does and catches what its output layer gets."""
 
     def __init__(self, base: BaseModel) -> None:
         self._model: Any = base.model
@@ -87,7 +102,8 @@ class FeatureReader:
         """What the output layer gets, (rows, dim)."""
         device = next(self._model.parameters()).device
         self._caught = None
-        self._model(**{name: tensor.to(device) for name, tensor in inputs.items()})
+        with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(ModelSpec())):
+            self._model(**{name: tensor.to(device) for name, tensor in inputs.items()})
         if self._caught is None or self._caught.ndim != 2:  # noqa: PLR2004 (rows, dim)
             msg = f"{type(self._model).__name__} gives its output layer no row an example"
             raise TypeError(msg)

@@ -1,6 +1,6 @@
 """A recipe: everything that makes a model out of a manifest, as a small TOML file.
 
-Either ``[head]`` (the base stays as it is; a logistic regression over its pooled output) or
+Either ``[head]`` (the base stays as it is; a linear head over its pooled output) or
 ``[finetune]`` (gradient descent through the whole model). ``recipes/`` has those of the shipped
 models; their names stand for their files.
 """
@@ -39,9 +39,15 @@ class Base(_Part):
 
 
 class Head(_Part):
-    """Multinomial logistic regression, its inputs standardised."""
+    """A linear head over what a base gives, its inputs standardised."""
 
+    method: Literal["regression", "discriminant"] = "regression"
+    """Multinomial logistic regression, or linear discriminant analysis: which needs few examples,
+    since it only estimates each label's mean and their common covariance."""
     inverse_regularization: Positive = 1.0
+    """Of the regression."""
+    shrinkage: Share = 0.5
+    """Of the discriminant's covariance, towards inputs that vary independently."""
     class_weights: Literal["none", "balanced"] = "balanced"
     folds: int = Field(5, ge=2)
     """Held-out parts, by speaker, that temperature and scores come from."""
@@ -97,6 +103,10 @@ class AudioAugmentation(_Part):
     snr_db: Range = (-3.0, 20.0)
     speeds: tuple[Positive, ...] = (0.9, 0.95, 1.0, 1.0, 1.05, 1.1)
     levels_dbfs: Range = (-34.0, -14.0)
+    filled_share: Share = 1.0
+    """How often the window is filled as in a call: the clip or a piece of it lies anywhere in it,
+    noise or hiss throughout, perhaps by a handset. Otherwise the whole clip begins it, noise lasts
+    as long as the clip, and silence follows."""
     piece_share: Share = 0.3
     """How often only a piece of the clip is heard."""
     hiss_share: Share = 0.5

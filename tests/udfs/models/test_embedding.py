@@ -51,7 +51,8 @@ def test_the_last_layer_over_the_embedding_gives_the_models_own_triple(load, tmp
     embedding = np.frombuffer(answer.embedding, "<f2").astype(np.float32)
     assert embedding.shape == (embedding_size_of(model),)
     logits = last_layer(model)(torch.from_numpy(embedding)[None]).detach()
-    assert model._classifier.triple(logits) == pytest.approx(answer.triple, abs=2e-3)
+    # The embedding's float16; on speech the shipped models differ by less than 0.001.
+    assert list(model._classifier.triple(logits)) == pytest.approx(list(answer.triple), abs=5e-3)
     assert answer.triple == model.probabilities(given)
 
 

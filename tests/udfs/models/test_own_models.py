@@ -76,7 +76,7 @@ def test_pauses_do_not_enter_the_pooling():
     with torch.inference_mode():
         hidden = model.pooled(mel, active)
         everywhere = model.pooled(mel, None)
-    assert hidden.shape == everywhere.shape == (1, 32)
+    assert hidden.shape == everywhere.shape == (1, 2 * 16 + 3 * 80)
     assert not torch.allclose(hidden, everywhere)
 
 

@@ -70,6 +70,16 @@ def test_a_training_window_is_a_window_and_repeats(num_samples):
     assert np.array_equal(again, windows[3])
 
 
+def test_what_does_not_fill_its_window_begins_it_and_silence_follows():
+    how = HOW.model_copy(update={"filled_share": 0.0})
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        window = training_window(noise(20_000), [noise(30_000, seed=2)], random, how)
+        assert window.shape == (WINDOW_SAMPLES,)
+        assert window[:1_000].any()
+        assert not window[24_000:].any()
+
+
 @pytest.mark.parametrize("condition", [*CONDITIONS, "window:0"])
 def test_a_test_condition_gives_a_window(condition):
     window = condition_window(

@@ -66,8 +66,10 @@ def same(first, second):
     return first.keys() == second.keys() and all((first[n] == second[n]).all() for n in first)
 
 
-def test_a_head_learns_tones_and_the_job_can_load_it(tones, speech_base, tmp_path):
-    how = recipe("audio", speech_base, head={}, audio=AUDIO, operating_prior=[0.2, 0.6, 0.2])
+@pytest.mark.parametrize("method", ["regression", "discriminant"])
+def test_a_head_learns_tones_and_the_job_can_load_it(tones, speech_base, tmp_path, method):
+    prior, head = [0.2, 0.6, 0.2], {"method": method}
+    how = recipe("audio", speech_base, head=head, audio=AUDIO, operating_prior=prior)
     scores = train(tones, how, tmp_path / "m", resume=False, progress=silent)
     assert scores["held out in training"]["macro_f1"] > 0.8
     config = json.loads((tmp_path / "m" / "config.json").read_text())
