@@ -56,7 +56,8 @@ def evaluate_fusion(
     with explained():
         from flink_job.fusion_view import print_fusion  # noqa: PLC0415
         from flink_job.report.fusion import write_fusion_page  # noqa: PLC0415 - loads plotly
-        from udfs.evaluation.fusion import as_json, measure  # noqa: PLC0415
+        from udfs.evaluation.as_json import as_json  # noqa: PLC0415
+        from udfs.evaluation.fusion import measure  # noqa: PLC0415
 
         evaluation = measure(model, table)
         print_fusion(console, evaluation)

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
-
 from flink_job.evaluation.figures import (
     confusion_figure,
     group_figure,
     recall_figure,
     reliability_figure,
 )
-from flink_job.report import csp_source, pack, template_text
+from flink_job.report.page import pack, render_page
 from udfs.evaluation.evaluation import Evaluation, number, with_interval
 from udfs.models.labels import SENTIMENTS
 
@@ -46,26 +43,16 @@ def write_page(evaluation: Evaluation, folder: Path) -> Path:
 
 
 def render(evaluation: Evaluation) -> str:
-    environment = Environment(
-        loader=PackageLoader("flink_job.evaluation"),
-        autoescape=True,  # group names are hostile input
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    plotly_js, page_js = get_plotlyjs(), template_text("page.js")
     conditions = evaluation["conditions"]
-    return environment.get_template("evaluation.html.jinja").render(
+    return render_page(
+        "flink_job.evaluation",
+        "evaluation.html.jinja",
         evaluation=evaluation,
         sentiments=SENTIMENTS,
         number=number,
         with_interval=with_interval,
         overview=_chart(recall_figure(conditions)),
         sections=[_section(name, found) for name, found in conditions.items()],
-        script_sources=" ".join(csp_source(script) for script in (plotly_js, page_js)),
-        plotly_js=pack(plotly_js),
-        page_js=page_js,
-        page_css=template_text("page.css"),
     )
 
 

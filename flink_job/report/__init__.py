@@ -8,24 +8,18 @@ is drawn when one scrolls to it.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from connectors.lake_reader import newest, read_rows
 from flink_job.report import wording
 from flink_job.report.calls import Call, gather
 from flink_job.report.figure import call_figure
 from flink_job.report.index import index_line, index_scale
+from flink_job.report.page import pack, render_page
 from flink_job.report.tables import Table, ledger_table, summary_table
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, Reject
 
@@ -83,16 +77,10 @@ def write_report(root: Path, output: Path) -> ReportStats:
 
 def render(calls: list[Call], rejects: list[Reject]) -> str:
     """The page, its calls in the order given."""
-    environment = Environment(
-        loader=PackageLoader("flink_job.report"),
-        autoescape=True,  # call ids are hostile input
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     scale = index_scale(calls)
-    plotly_js, page_js = get_plotlyjs(), template_text("page.js")
-    return environment.get_template("page.html.jinja").render(
+    return render_page(
+        "flink_job.report",
+        "page.html.jinja",
         sections=[_section(call) for call in calls],
         index=[index_line(call, scale) for call in calls],
         scale=wording.plain(scale, 1),
@@ -101,10 +89,6 @@ def render(calls: list[Call], rejects: list[Reject]) -> str:
         totals=_totals(calls),
         words=wording,
         made=wording.moment(int(datetime.now(UTC).timestamp() * 1000)),
-        script_sources=" ".join(csp_source(script) for script in (plotly_js, page_js)),
-        plotly_js=pack(plotly_js),
-        page_js=page_js,
-        page_css=template_text("page.css"),
     )
 
 
@@ -129,17 +113,3 @@ def _totals(calls: list[Call]) -> str:
     if waiting := sum(not call.is_closed for call in calls):
         parts.append(f"{waiting} not closed yet")
     return ", ".join(parts)
-
-
-def pack(text: str) -> str:
-    """Gzip and base64: a fraction of the size, and inert inside HTML."""
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-
-
-def csp_source(script: str) -> str:
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def template_text(name: str) -> str:
-    return (resources.files(__name__) / "templates" / name).read_text(encoding="utf-8")

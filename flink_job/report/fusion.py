@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
-
 from flink_job.fusion_view import NAMES, line_of, notes
-from flink_job.report import csp_source, pack, template_text, wording
+from flink_job.report import wording
 from flink_job.report.figure import AUDIO_COLOUR, FUSED_COLOUR, ROLLING_COLOUR, TEXT_COLOUR, Figure
+from flink_job.report.page import pack, render_page
 from udfs.fusion import LABELS
 
 COLOURS = {
@@ -47,15 +45,9 @@ class Part:
 
 def write_fusion_page(evaluation: Mapping[str, Any], output: Path) -> None:
     """Writes the page of what ``udfs.evaluation.fusion`` measured."""
-    environment = Environment(
-        loader=PackageLoader("flink_job.report"),
-        autoescape=True,  # file names and model ids are others' input
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    plotly_js, page_js = get_plotlyjs(), template_text("page.js")
-    page = environment.get_template("fusion.html.jinja").render(
+    page = render_page(
+        "flink_job.report",
+        "fusion.html.jinja",
         model=evaluation["model"],
         table=evaluation["table"],
         notes=notes(evaluation),
@@ -63,10 +55,6 @@ def write_fusion_page(evaluation: Mapping[str, Any], output: Path) -> None:
         parts=[_part(name, part) for name, part in evaluation["windows"].items()],
         height_px=HEIGHT_PX,
         made=wording.moment(int(datetime.now(UTC).timestamp() * 1000)),
-        script_sources=" ".join(csp_source(script) for script in (plotly_js, page_js)),
-        plotly_js=pack(plotly_js),
-        page_js=page_js,
-        page_css=template_text("page.css"),
     )
     output.write_text(page, encoding="utf-8")
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from udfs.evaluation.evaluation import Evaluation, number, plain_values, with_interval
+from udfs.evaluation.as_json import plain_values
+from udfs.evaluation.evaluation import Evaluation, number, with_interval
 from udfs.evaluation.measures import Estimate
 from udfs.training.card import write_scores
 from udfs.training.errors import TrainingError

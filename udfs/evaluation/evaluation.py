@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from udfs.evaluation.answers import Answers
+from udfs.evaluation.as_json import as_json
 from udfs.evaluation.calm import Calm, calm_shares
 from udfs.evaluation.groups import by_group
 from udfs.evaluation.measures import NUM_BINS, NUM_DRAWS, Bootstrap, Estimate, always_commonest
@@ -52,20 +51,6 @@ def evaluation_of(answers: Answers, settings: Settings, calm: Calm | None) -> Ev
         "conditions": conditions,
         "calm": None if calm is None else calm_shares(calm),
     }
-
-
-def as_json(evaluation: Evaluation) -> str:
-    return json.dumps(plain_values(evaluation), indent=1, allow_nan=False) + "\n"
-
-
-def plain_values(value: Any) -> Any:
-    if isinstance(value, Estimate):
-        return {name: plain_values(number) for name, number in value._asdict().items()}
-    if isinstance(value, Mapping):
-        return {str(name): plain_values(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_values(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def number(estimate: Estimate) -> str:

@@ -7,14 +7,13 @@ intervals drawn by group.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from udfs.evaluation.measures import NUM_DRAWS, Bootstrap, Estimate, macro_f1
+from udfs.evaluation.measures import NUM_DRAWS, Bootstrap, macro_f1
 from udfs.evaluation.paired import difference
 from udfs.fusion import Fused, PriorFusion
 from udfs.fusion_file import FusionFileError
@@ -41,21 +40,6 @@ def measure(model: Path, table: Path) -> dict[str, Any]:
     rows = read_fusion_table(table, with_embeddings=fusion.kind == "early")
     check_spread(rows, all_labels=False)
     return evaluation_of(fusion, rows)
-
-
-def as_json(evaluation: Mapping[str, Any]) -> str:
-    return json.dumps(_plain(evaluation), indent=1, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Estimates as objects, numbers of four digits."""
-    if isinstance(value, Estimate):
-        return _plain(value._asdict())
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def evaluation_of(fusion: TrainedFusion, table: FusionTable) -> dict[str, Any]:

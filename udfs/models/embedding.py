@@ -13,6 +13,16 @@ import torch
 _FLOAT16_MAX = 65_504.0
 
 
+def classifying_layer(model: Any) -> torch.nn.Linear | None:
+    """The last linear layer with ``model.config.num_labels`` outputs; None: there is none."""
+    layers = [
+        layer
+        for layer in model.modules()
+        if isinstance(layer, torch.nn.Linear) and layer.out_features == model.config.num_labels
+    ]
+    return layers[-1] if layers else None
+
+
 class EmbeddingTap:
     """Remembers the last input of a model's classifying layer.
 
@@ -21,16 +31,12 @@ class EmbeddingTap:
     """
 
     def __init__(self, model: Any) -> None:
-        layers = [
-            layer
-            for layer in model.modules()
-            if isinstance(layer, torch.nn.Linear) and layer.out_features == model.config.num_labels
-        ]
+        layer = classifying_layer(model)
         self._seen: torch.Tensor | None = None
-        self.size: int | None = layers[-1].in_features if layers else None
+        self.size: int | None = None if layer is None else layer.in_features
         """Numbers of an embedding; None where no such layer is found."""
-        if layers:
-            layers[-1].register_forward_pre_hook(self._take)
+        if layer is not None:
+            layer.register_forward_pre_hook(self._take)
 
     def _take(self, _layer: Any, inputs: tuple[torch.Tensor, ...]) -> None:
         self._seen = inputs[0]

@@ -18,6 +18,7 @@ from transformers import (
 
 from udfs.models.audio_encoder import SpeechEmotionConfig, SpeechEmotionModel
 from udfs.models.contract import SAMPLE_RATE_HZ, ModelSpec
+from udfs.models.embedding import classifying_layer
 from udfs.models.light import LightModel
 from udfs.models.loading import source_of
 from udfs.models.speech_features import SpeechFeatureExtractor
@@ -47,16 +48,11 @@ class BaseModel:
         Raises:
             TrainingError: no linear layer does.
         """
-        num_labels = self.model.config.num_labels
-        linear = [
-            module
-            for module in self.model.modules()
-            if isinstance(module, nn.Linear) and module.out_features == num_labels
-        ]
-        if not linear:
+        layer = classifying_layer(self.model)
+        if layer is None:
             msg = f"{type(self.model).__name__} has no linear output layer: choose another base"
             raise TrainingError(msg)
-        return linear[-1]
+        return layer
 
     def save(self, folder: Path) -> None:
         """Weights (safetensors), config, and the processor's files.

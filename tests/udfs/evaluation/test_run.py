@@ -15,8 +15,8 @@ from tests.training_builders import (
     word_manifest,
     write_table,
 )
+from udfs.evaluation.as_json import as_json
 from udfs.evaluation.cards import add_to_card
-from udfs.evaluation.evaluation import as_json
 from udfs.evaluation.leave_out import left_out_parts
 from udfs.evaluation.run import Job, evaluate
 from udfs.training.errors import TrainingError
