@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from udfs.models.contract import ModelSpec
 from udfs.models.loading import PRETRAINED
 from udfs.models.scorer import NoGauges, Text
 from udfs.score_window import waveform_of
+from udfs.speech import SpeechDetector
 
 ROOT = Path(__file__).resolve().parents[2]
 SAGEMAKER = ROOT / "deploy" / "sagemaker"
@@ -64,6 +66,13 @@ def remote(**more) -> BackendSpec:
     return BackendSpec(RemoteSpec("sagemaker", "eu-west-1", **{**values, **more}))
 
 
+def spoken_windows(count: int):
+    """Windows of the samples that a model is asked about: somebody speaks in them."""
+    detector = SpeechDetector()
+    waveforms = map(waveform_of, read_bank().signals())
+    return list(islice((one for one in waveforms if detector.speech_spans_ms(one)), count))
+
+
 def triples(scorer, inputs):
     outcomes = list(scorer.score(inputs))
     scorer.close()
@@ -75,7 +84,7 @@ def test_a_served_voice_model_gives_the_triples_of_the_worker(tmp_path, monkeypa
     model_dir = tmp_path / "model"
     shutil.copytree(PRETRAINED / "call-sentiment-speech", model_dir)
     entry_point().add_code(model_dir)
-    waveforms = [waveform_of(signal) for signal in read_bank().signals()[:12]]
+    waveforms = spoken_windows(12)
     local = triples(open_audio_scorer(BackendSpec(local=ModelSpec()), NoGauges()), waveforms)
 
     with container(model_dir, monkeypatch) as url:
