@@ -11,6 +11,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from udfs.models.contract import (
     SAMPLE_RATE_HZ,
+    WINDOW_SAMPLES,
     Answer,
     AudioModel,
     ModelError,
@@ -18,8 +19,9 @@ from udfs.models.contract import (
     Prior,
     Triple,
 )
-from udfs.models.embedding import EmbeddingTap
+from udfs.models.embedding import EmbeddingTap, as_bytes
 from udfs.models.loading import Classifier, load_classifier, source_of, uses_bfloat16
+from udfs.models.one_call import one_call
 
 SHIPPED_FOLDER = "call-sentiment-speech"
 
@@ -30,8 +32,10 @@ class WindowScorer:
     def __init__(self, classifier: Classifier, extractor: Any, *, bfloat16: bool) -> None:
         self._classifier = classifier
         self._extractor = extractor
-        self._bfloat16 = bfloat16
-        self._tap = EmbeddingTap(classifier.model)
+        tap = EmbeddingTap(classifier.model)
+        self.embedding_size: int | None = tap.size
+        silence = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
+        self._pass = one_call(classifier.model, tap, self._inputs(silence), bfloat16=bfloat16)
 
     @property
     def model_id(self) -> str:
@@ -42,19 +46,20 @@ class WindowScorer:
         """Shares the probabilities are corrected to; None: they are not."""
         return self._classifier.operating_prior
 
-    @property
-    def embedding_size(self) -> int | None:
-        return self._tap.size
-
-    @torch.inference_mode()
     def probabilities(self, waveform: NDArray[np.float32]) -> Triple:
-        inputs = self._extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            logits = self._classifier.model(**inputs).logits
-        return self._classifier.triple(logits)
+        return self._scored(waveform)[0]
 
     def answer(self, given: NDArray[np.float32]) -> Answer:
-        return Answer(self.probabilities(given), self._tap.last())
+        triple, embedding = self._scored(given)
+        return Answer(triple, as_bytes(embedding))
+
+    @torch.inference_mode()
+    def _scored(self, waveform: NDArray[np.float32]) -> tuple[Triple, torch.Tensor | None]:
+        logits, embedding = self._pass(self._inputs(waveform))
+        return self._classifier.triple(logits), embedding
+
+    def _inputs(self, waveform: NDArray[np.float32]) -> dict[str, torch.Tensor]:
+        return dict(self._extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt"))
 
 
 def load_audio_model(spec: ModelSpec) -> AudioModel:

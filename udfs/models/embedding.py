@@ -41,9 +41,14 @@ class EmbeddingTap:
     def _take(self, _layer: Any, inputs: tuple[torch.Tensor, ...]) -> None:
         self._seen = inputs[0]
 
-    def last(self) -> bytes | None:
-        """The embedding of the last pass as float16; None where the layer saw no single vector."""
+    def take(self) -> torch.Tensor | None:
+        """What the layer was given in the last pass; None where that was no single vector."""
         seen, self._seen = self._seen, None
-        if seen is None or tuple(seen.shape) != (1, self.size):
-            return None
-        return seen[0].float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().numpy().tobytes()
+        return seen if seen is not None and tuple(seen.shape) == (1, self.size) else None
+
+
+def as_bytes(embedding: torch.Tensor | None) -> bytes | None:
+    """An embedding (1, size) as float16."""
+    if embedding is None:
+        return None
+    return embedding[0].float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().numpy().tobytes()

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from udfs.models.contract import Answer, ModelSpec, Prior, TextModel, Triple
-from udfs.models.embedding import EmbeddingTap
+from udfs.models.embedding import EmbeddingTap, as_bytes
 from udfs.models.loading import Classifier, load_classifier, source_of, uses_bfloat16
 
 SHIPPED_FOLDER = "call-sentiment-text"
@@ -47,7 +47,7 @@ class UtteranceScorer:
         )
 
     def answer(self, given: str) -> Answer:
-        return Answer(self.probabilities(given), self._tap.last())
+        return Answer(self.probabilities(given), as_bytes(self._tap.take()))
 
 
 def load_text_model(spec: ModelSpec) -> TextModel:

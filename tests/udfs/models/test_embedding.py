@@ -8,7 +8,7 @@ from torch import nn
 from tests import tiny_models
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import WINDOW_SAMPLES, ModelSpec, ask, embedding_size_of
-from udfs.models.embedding import EmbeddingTap
+from udfs.models.embedding import EmbeddingTap, as_bytes
 from udfs.models.text import load_text_model
 
 WINDOW = (np.random.default_rng(0).normal(size=WINDOW_SAMPLES) * 0.05).astype(np.float32)
@@ -78,7 +78,7 @@ def test_a_layer_over_positions_gives_no_pooled_embedding():
 
     model.score(torch.zeros(1, 5, 4))
 
-    assert tap.last() is None
+    assert tap.take() is None
 
 
 def test_a_model_without_a_linear_last_layer_has_no_embedding():
@@ -94,4 +94,4 @@ def test_numbers_beyond_half_precision_stay_finite():
 
     model.score(torch.tensor([[1e9, -1e9, 0.5, 0.0]]))
 
-    assert np.frombuffer(tap.last(), "<f2").tolist() == [65_504.0, -65_504.0, 0.5, 0.0]
+    assert np.frombuffer(as_bytes(tap.take()), "<f2").tolist() == [65_504.0, -65_504.0, 0.5, 0.0]
