@@ -3,7 +3,7 @@
 opened      (call_id, stream_ms, opened)            a record and its arrival
 records     (call_id, opened, rowtime)              the same at its stream time
 work        (call_id, work, signal, text, language) what models and fusion are to do
-scored      (call_id, work, audio_score, text_score)
+scored      (call_id, (work, audio_score, text_score))
 segments, calls, ledger, rejects                    rows, see udfs.rows
 """
 
@@ -32,10 +32,6 @@ def _bytes() -> TypeInformation:
     return Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
-CALL_ID = 0
-"""Position of the call id in every row."""
-
-
 def opened_type() -> TypeInformation:
     return Types.ROW_NAMED(
         ["call_id", "stream_ms", "opened"], [Types.STRING(), Types.LONG(), _bytes()]
@@ -55,8 +51,13 @@ def work_type() -> TypeInformation:
     )
 
 
-WORK, AUDIO_SCORE, TEXT_SCORE = 1, 2, 3
-"""Positions in a scored row, after the call id."""
+def scored_type() -> TypeInformation:
+    scored = Types.ROW_NAMED(["work", "audio_score", "text_score"], [_bytes(), _bytes(), _bytes()])
+    return Types.ROW_NAMED(["call_id", "scored"], [Types.STRING(), scored])
+
+
+WORK, AUDIO_SCORE, TEXT_SCORE = range(3)
+"""Positions in what is scored."""
 
 
 def rejects_tag() -> OutputTag:

@@ -30,6 +30,7 @@ from udfs.fusion import Fuser
 from udfs.records import Announced, CallClosed, UtteranceAccepted, WindowCut
 from udfs.rows import CALLS, LEDGER, SEGMENTS, Ledger, Segment, Summary, Table, partition_date
 from udfs.segments import ScoredAudio, ScoredText, Window
+from udfs.worker_process import tune_worker
 
 
 class CallAssembly(KeyedProcessFunction):
@@ -40,6 +41,7 @@ class CallAssembly(KeyedProcessFunction):
         self._text_wait_ms = text_wait_ms
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        tune_worker()
         data = Types.PRIMITIVE_ARRAY(Types.BYTE())
         self._assembly = Assembly(self._fuser, self._text_wait_ms)
         self._call = runtime_context.get_state(ValueStateDescriptor("call", data))

@@ -25,6 +25,7 @@ from udfs.intake import Decision, Intake, Refusal
 from udfs.record_json import record_json
 from udfs.records import UtteranceAccepted
 from udfs.rows import EpochMs, Reject
+from udfs.worker_process import tune_worker
 
 DEADLINE_GRID_MS = 1_000
 IDLE_GRID_MS = 10_000
@@ -43,6 +44,7 @@ class CallIntake(KeyedProcessFunction):
         self._time = time_settings
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        tune_worker()
         data = Types.PRIMITIVE_ARRAY(Types.BYTE())
         self._intake = Intake(self._calls.rules())
         self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
@@ -55,6 +57,8 @@ class CallIntake(KeyedProcessFunction):
         )
         self._rejects = rejects_tag()
         self._distrust_until_ms = 0
+        self._wakes: dict[str, int] = {}
+        """By call, the timer of stream time registered last."""
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         if value is None:  # a pulse
@@ -76,6 +80,7 @@ class CallIntake(KeyedProcessFunction):
         yield from self._settle(call, ctx, now_ms, stream_ms, opened.arrival.arrival_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        self._wakes.pop(ctx.get_current_key(), None)
         yield from self._look_again(ctx)
 
     def _look_again(self, ctx: Any) -> Iterator[Any]:
@@ -106,6 +111,7 @@ class CallIntake(KeyedProcessFunction):
             self._bury(self._intake.tombstone(call, closed_at_ms), ctx)
         elif call.is_blank:
             self._call.clear()
+            self._wakes.pop(key, None)
         else:
             self._call.update(encode_state(call))
             self._register(call, ctx, now_ms, stream_ms)
@@ -116,14 +122,25 @@ class CallIntake(KeyedProcessFunction):
             # One that has passed but is not believed yet comes back on the next grid line.
             at_ms = max(deadline_ms, stream_ms + 1)
             grid_ms = IDLE_GRID_MS if call.ended is None else DEADLINE_GRID_MS
-            ctx.timer_service().register_event_time_timer(_on_grid(at_ms, grid_ms))
+            self._wake_at(_on_grid(at_ms, grid_ms), ctx)
         gap_deadline_ms = self._intake.gap_deadline_ms(call)
         if gap_deadline_ms is not None:
             ctx.timer_service().register_processing_time_timer(max(gap_deadline_ms, now_ms + 1))
 
+    def _wake_at(self, at_ms: int, ctx: Any) -> None:
+        """Register a timer of stream time, once for the many records that share it.
+
+        What was registered is not kept in state: after a restart it is registered again.
+        """
+        key = ctx.get_current_key()
+        if self._wakes.get(key) != at_ms:
+            self._wakes[key] = at_ms
+            ctx.timer_service().register_event_time_timer(at_ms)
+
     def _bury(self, tombstone: Tombstone, ctx: Any) -> None:
         """Keep the tombstone until its day is over."""
         over_ms = tombstone.closed_at_ms + self._calls.tombstone_ms
+        self._wakes.pop(ctx.get_current_key(), None)
         if ctx.timer_service().current_watermark() >= min(over_ms, END_OF_STREAM_MS):
             self._call.clear()
             return

@@ -37,7 +37,7 @@ def job_configuration(settings: Settings) -> Configuration:
     """What the job itself needs of Flink, on the service and on a laptop alike."""
     flink = settings.flink
     options = {
-        "python.fn-execution.bundle.size": str(max(flink.bundle_size, settings.arrow_batch_size)),
+        "python.fn-execution.bundle.size": str(flink.bundle_size),
         "python.fn-execution.bundle.time": str(flink.bundle_time_ms),
         "python.fn-execution.arrow.batch.size": str(settings.arrow_batch_size),
         "python.state.cache-size": str(flink.state_cache_size),

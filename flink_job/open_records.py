@@ -16,6 +16,7 @@ from flink_job.stream_time import NO_CALL, ShardClock
 from udfs.envelope import Door, Limits, Refused
 from udfs.records import Arrival, Heartbeat, RejectNotice, StreamName
 from udfs.rows import EpochMs, Reject
+from udfs.worker_process import tune_worker
 
 
 class OpenRecords(ProcessFunction):
@@ -31,6 +32,7 @@ class OpenRecords(ProcessFunction):
         self._time = time_settings
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        tune_worker()
         self._door = Door(self._limits)
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()

@@ -220,7 +220,7 @@ class FlinkSettings(Group):
     bundle_size: Annotated[Count, Field(description="records a Python bundle")] = 200
     bundle_time_ms: Annotated[
         PositiveMillis, Field(description="a bundle's time; each hop adds it to the latency")
-    ] = 20
+    ] = 50
     arrow_batch_size: Annotated[
         OptionalCount,
         Field(description="rows a model call; unset: 16, or 512 where a backend is remote"),

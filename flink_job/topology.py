@@ -12,10 +12,11 @@ What a step cannot use leaves as a reject.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from pyflink.common import Types
 from pyflink.datastream import DataStream
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment, Table
@@ -23,12 +24,12 @@ from pyflink.table import StreamTableEnvironment, Table
 from connectors.lake_tables import row_type
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from flink_job.arrows import (
-    CALL_ID,
     calls_tag,
     ledger_tag,
     opened_type,
     records_type,
     rejects_tag,
+    scored_type,
     work_type,
 )
 from flink_job.call_assembly import CallAssembly
@@ -85,8 +86,8 @@ def build_topology(
     records = opened_audio.records.union_all(opened_text.records)
     work = take_in(with_pulses(tables, records, settings.calls.longest_wait_ms), settings)
     # (call_id, work, signal, text, language)
-    scored = score(tables, work.accepted, models)
-    # (call_id, work, audio_score, text_score)
+    scored = score(tables, work.accepted, settings, models)
+    # (call_id, (work, audio_score, text_score))
     segments = assemble(scored, settings)
     return Outputs(
         segments=segments,
@@ -134,35 +135,48 @@ def model_udfs(settings: Settings) -> ModelUdfs:
     )
 
 
-def score(tables: StreamTableEnvironment, work: DataStream, models: ModelUdfs) -> DataStream:
+def score(
+    tables: StreamTableEnvironment, work: DataStream, settings: Settings, models: ModelUdfs
+) -> DataStream:
     tables.create_temporary_function("score_audio", models.audio)
     tables.create_temporary_function("score_text", models.text)
     tables.create_temporary_view("work", tables.from_data_stream(work))
-    with_text = tables.to_data_stream(
-        tables.sql_query(
-            "SELECT call_id, `work`, signal, score_text(`text`, `language`) AS text_score "
-            "FROM `work`"
+    with _bundles_of(tables, settings.arrow_batch_size):  # a full batch goes at once
+        with_text = tables.to_data_stream(
+            tables.sql_query(
+                "SELECT call_id, `work`, signal, score_text(`text`, `language`) AS text_score "
+                "FROM `work`"
+            )
         )
-    )
-    # Words are scored in a task of their own, while the one behind it scores the voice.
-    _unchain(with_text)
-    tables.create_temporary_view("work_with_text", tables.from_data_stream(with_text))
-    return tables.to_data_stream(
-        tables.sql_query(
-            "SELECT call_id, `work`, score_audio(signal) AS audio_score, text_score "
-            "FROM work_with_text"
+        # Words are scored in a task of their own, while the one behind it scores the voice.
+        _unchain(with_text)
+        tables.create_temporary_view("work_with_text", tables.from_data_stream(with_text))
+        return tables.to_data_stream(
+            tables.sql_query(
+                "SELECT call_id, ROW(`work`, score_audio(signal), text_score) AS scored "
+                "FROM work_with_text"
+            )
         )
-    )
 
 
 def assemble(scored: DataStream, settings: Settings) -> DataStream:
     return _named(
-        scored.key_by(lambda row: row[CALL_ID], key_type=Types.STRING()).process(
+        keyed(scored, scored_type()).process(
             CallAssembly(settings.fusion.fuser(), settings.calls.text_wait_ms),
             output_type=row_type(SEGMENTS),
         ),
         "assembly",
     )
+
+
+@contextmanager
+def _bundles_of(tables: StreamTableEnvironment, size: int) -> Iterator[None]:
+    """Bundles of at most ``size`` rows for the UDFs that are planned within."""
+    config, key = tables.get_config(), "python.fn-execution.bundle.size"
+    before = config.get(key, "")
+    config.set(key, str(size))
+    yield
+    config.set(key, before)  # or it would become every step's
 
 
 def _unchain(stream: DataStream) -> None:

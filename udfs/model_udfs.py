@@ -7,7 +7,6 @@ model; each window and each text is scored alone, so batching changes no number.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,15 +23,11 @@ from udfs.score_text import score_texts
 from udfs.score_window import HearAll, score_signals
 from udfs.speech import SpeechDetector
 from udfs.windows import WindowSignal
+from udfs.worker_process import tune_worker
 
 HEARING_THREADS = min(8, os.cpu_count() or 1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
-
-
-SWITCH_INTERVAL_S = 0.0005
-"""A worker runs all of a slot's steps as threads. A model comes back for Python's lock dozens of
-times a window, and at Python's own 5 ms each time it waits for whichever step holds it."""
 
 OpenAudioScorer = Callable[[Gauges], AudioScorer]
 OpenTextScorers = Callable[[Gauges], Mapping[str, TextScorer]]
@@ -54,7 +49,7 @@ class ScoreAudio(ScalarFunction):
         self._hears_in_threads = hears_in_threads
 
     def open(self, function_context: FunctionContext) -> None:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        tune_worker()
         self._scorer = self._open_scorer(_gauges(function_context, "audio_model"))
         self._detector = SpeechDetector()
         self._threads = ThreadPoolExecutor(HEARING_THREADS, thread_name_prefix="hear")
@@ -79,6 +74,7 @@ class ScoreText(ScalarFunction):
         self._open_scorers = open_scorers
 
     def open(self, function_context: FunctionContext) -> None:
+        tune_worker()
         self._scorers = self._open_scorers(_gauges(function_context, "text_model"))
 
     def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
