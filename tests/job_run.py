@@ -155,7 +155,7 @@ class JobRun:
             heard = None if signal is None else encode(hear(decode_signal(signal)))
             known = None if text is None else encode(read(text, language))
             self.work.append(decode_work(work))
-            self.assembly.send(call_id, Row(call_id, work, heard, known))
+            self.assembly.send(call_id, Row(work, heard, known))
         self.intake.output.clear()
 
     # --- what came out -------------------------------------------------------------------------

@@ -58,13 +58,22 @@ def sample_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight real telephone calls as call folders."""
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight real telephone calls where their recordings are; else the samples."""
     if not HARPER_VALLEY.exists():
-        pytest.skip("needs the recordings in ../shared/data/harper_valley")
-    calls = tmp_path_factory.mktemp("calls")
-    subprocess.run([sys.executable, HARPER_TO_CALLS, HARPER_VALLEY, calls], check=True)
-    return calls
+        return SAMPLES
+    folder = tmp_path_factory.mktemp("calls")
+    subprocess.run([sys.executable, HARPER_TO_CALLS, HARPER_VALLEY, folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rows of ``calls`` without a stream."""
+    output = tmp_path_factory.mktemp("reference")
+    done = call_sentiment("offline", "--calls", calls, "--output", output)
+    assert done.returncode == 0, done.stderr
+    return output
 
 
 @pytest.fixture

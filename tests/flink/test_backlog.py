@@ -16,7 +16,7 @@ from connectors.kinesis_client import Put, connect
 from connectors.lake_reader import read_rows
 from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, JobProcess, local_groups, write_properties
-from tests.flink.conftest import SAMPLES, call_sentiment
+from tests.flink.conftest import call_sentiment
 from tests.row_comparison import assert_same_rows
 from udfs.call_folder import read_call_folders
 from udfs.records import StreamName
@@ -34,15 +34,17 @@ def in_upper_shard(call_id: str) -> bool:
     return hashlib.md5(call_id.encode(), usedforsecurity=False).digest()[0] >= 0x80
 
 
-def uneven_calls(folder: Path) -> Path:
-    """Copies of a sample call, twenty times as many for one shard as for the other."""
+def uneven_calls(calls: Path, folder: Path) -> Path:
+    """Copies of calls, twenty times as many for one shard as for the other."""
     names = (f"call-{number}" for number in itertools.count())
     by_shard: dict[bool, list[str]] = {True: [], False: []}
     while len(by_shard[True]) < BUSY_CALLS or len(by_shard[False]) < QUIET_CALLS:
         name = next(names)
         by_shard[in_upper_shard(name)].append(name)
-    for name in [*by_shard[True][:BUSY_CALLS], *by_shard[False][:QUIET_CALLS]]:
-        shutil.copytree(SAMPLES / "sample-2-turns-sour", folder / name)
+    names_of_both = [*by_shard[True][:BUSY_CALLS], *by_shard[False][:QUIET_CALLS]]
+    originals = sorted(meta.parent for meta in calls.glob("*/call.json"))
+    for name, original in zip(names_of_both, itertools.cycle(originals), strict=False):
+        shutil.copytree(original, folder / name)
         meta = folder / name / "call.json"
         meta.write_text(json.dumps({**json.loads(meta.read_text()), "call_id": name}))
     return folder
@@ -69,8 +71,8 @@ def _without_expectation(record: PlannedRecord, number: int) -> PlannedRecord:
     )
 
 
-def test_an_hour_of_backlog_closes_no_call_early(tmp_path: Path, output: Path) -> None:
-    calls = uneven_calls(tmp_path / "calls")
+def test_an_hour_of_backlog_closes_no_call_early(tmp_path: Path, output: Path, calls: Path) -> None:
+    calls = uneven_calls(calls, tmp_path / "calls")
     reference = tmp_path / "reference"
     assert call_sentiment("offline", "--calls", calls, "--output", reference).returncode == 0
     began_ms = time.time_ns() // 1_000_000 - HOUR_MS

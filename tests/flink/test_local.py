@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from connectors.lake_reader import newest, read_rows
-from tests.flink.conftest import SAMPLES, call_sentiment
+from tests.flink.conftest import call_sentiment
 from tests.hostile import hostile_records
 from tests.row_comparison import assert_same_rows
 from udfs.rows import LEDGER, REJECTS, Ledger
@@ -29,9 +29,10 @@ def sequences(ranges: str) -> list[int]:
 
 
 def test_disturbed_and_attacked_calls_give_the_reference_rows(
-    tmp_path: Path, output: Path, sample_reference: Path
+    tmp_path: Path, output: Path, calls: Path, reference: Path
 ) -> None:
-    call = json.loads((SAMPLES / "sample-1-pleasant" / "call.json").read_text())
+    folders = sorted(calls.glob("*/call.json"))
+    call = json.loads(folders[0].read_text())
     participant = call["participants"][0]["participant_id"]
     hostile = list(hostile_records(call["call_id"], participant, call["started_at_ms"], HOSTILE))
     inject = tmp_path / "hostile.jsonl"
@@ -39,14 +40,14 @@ def test_disturbed_and_attacked_calls_give_the_reference_rows(
     report = tmp_path / "report.json"
 
     done = call_sentiment(
-        "local", "--calls", SAMPLES, "--output", output, "--speed", "max", "--report", report,
+        "local", "--calls", calls, "--output", output, "--speed", "max", "--report", report,
         "--inject", inject, "--shuffle-ms", "1500", "--duplicate", "0.05", "--chunk-ms", "130",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(report.read_text())
-    assert (told["calls"], told["complete"], told["restarts"]) == (4, 4, 0)
-    assert_same_rows(output, sample_reference)
+    assert (told["calls"], told["complete"], told["restarts"]) == (len(folders), len(folders), 0)
+    assert_same_rows(output, reference)
     rejects = read_rows(output, REJECTS)
     reasons = {record.data: record.reason for record in hostile}
     at_the_door = [reject for reject in rejects if reject.step == "open"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from connectors.lake_reader import read_rows
-from tests.flink.conftest import ROOT, SAMPLES
+from tests.flink.conftest import ROOT
 from tests.row_comparison import assert_same_rows, newest_rows
 from udfs.rows import SEGMENTS
 
@@ -41,13 +41,13 @@ def _workers(pid: int) -> list[psutil.Process]:
 
 
 def test_workers_killed_twice_leave_the_reference_rows(
-    tmp_path: Path, output: Path, sample_reference: Path
+    tmp_path: Path, output: Path, calls: Path, reference: Path
 ) -> None:
-    windows = len(newest_rows(sample_reference, SEGMENTS))
+    windows = len(newest_rows(reference, SEGMENTS))
     report = tmp_path / "report.json"
     command = [
-        sys.executable, "-m", "flink_job.cli", "local", "--calls", SAMPLES, "--output", output,
-        "--speed", "1", "--report", report,
+        sys.executable, "-m", "flink_job.cli", "local", "--calls", calls, "--output", output,
+        "--speed", "2", "--report", report,
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -59,7 +59,7 @@ def test_workers_killed_twice_leave_the_reference_rows(
 
     assert run.returncode == 0, printed.decode()
     assert json.loads(report.read_text())["restarts"] >= 2
-    assert_same_rows(output, sample_reference)
+    assert_same_rows(output, reference)
     rows = read_rows(output, SEGMENTS)
     keys = [
         (r.call_id, r.participant_id, r.window_start_ms, r.revision, r.emitted_at) for r in rows

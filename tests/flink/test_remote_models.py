@@ -9,7 +9,7 @@ import pytest
 
 from connectors.lake_reader import newest, read_rows
 from tests.aws_servers.model_server import ModelServer, serving
-from tests.flink.conftest import SAMPLES, call_sentiment
+from tests.flink.conftest import call_sentiment
 from tests.udfs.test_model_udfs import faults
 from udfs.models.scorer import MODEL_FAILURES
 from udfs.rows import LEDGER, SEGMENTS
@@ -21,7 +21,7 @@ def segments(output: Path) -> dict[tuple[str, str, int], object]:
 
 
 def test_every_window_has_a_score_or_a_reason_and_none_is_lost(
-    tmp_path: Path, output: Path, sample_reference: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, output: Path, calls: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote = {"backend": "sagemaker", "endpoint.name": "calls", "time.limit.ms": "20000"}
     properties = tmp_path / "properties.json"
@@ -40,17 +40,17 @@ def test_every_window_has_a_score_or_a_reason_and_none_is_lost(
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
 
         done = call_sentiment(
-            "local", "--calls", SAMPLES, "--output", output, "--speed", "max",
+            "local", "--calls", calls, "--output", output, "--speed", "max",
             "--properties", properties,
         )  # fmt: skip
 
     assert done.returncode in (0, 1), done.stderr + done.stdout
-    reference, found = segments(sample_reference), segments(output)
-    assert found.keys() == reference.keys()
+    local, found = segments(reference), segments(output)
+    assert found.keys() == local.keys()
     failed = 0
     for key, row in found.items():
         missing = dict(one.split(":") for one in row.missing.split(",") if one)
-        expected = dict(one.split(":") for one in reference[key].missing.split(",") if one)
+        expected = dict(one.split(":") for one in local[key].missing.split(",") if one)
         for side in ("audio", "text"):
             probability = getattr(row, f"{side}_neutral")
             assert (probability is None) == (side in missing)
