@@ -16,6 +16,7 @@ import soundfile
 import soxr
 
 from udfs.models.contract import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from udfs.training.errors import TrainingError
 from udfs.training.recipe import AudioAugmentation
 from udfs.training.sounds import Waveform
 
@@ -141,7 +142,14 @@ def band_limited(waveform: Waveform, low_hz: float, high_hz: float) -> Waveform:
 
 
 def by_telephone(waveform: Waveform) -> Waveform:
-    """8 kHz, G.711 mu-law, and back to 16 kHz; same length."""
+    """8 kHz, G.711 mu-law, and back to 16 kHz; same length.
+
+    Raises:
+        TrainingError: a sample is no number; libsndfile would end the process over it.
+    """
+    if not np.isfinite(waveform).all():
+        msg = "a sound holds samples that are no numbers: write it anew, or drop its row"
+        raise TrainingError(msg)
     narrow = clipped(soxr.resample(waveform, SAMPLE_RATE_HZ, TELEPHONE_RATE_HZ))
     line = io.BytesIO()
     mulaw = {"samplerate": TELEPHONE_RATE_HZ, "format": "RAW", "subtype": "ULAW"}

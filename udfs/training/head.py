@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -18,7 +17,7 @@ from udfs.models.loading import uses_bfloat16
 from udfs.training.bases import BaseModel
 from udfs.training.checkpoint import Checkpoint
 from udfs.training.examples import Examples, Inputs, by_size
-from udfs.training.labels import Integers
+from udfs.training.labels import Floats, Integers
 from udfs.training.recipe import Head
 
 Features = NDArray[np.float32]
@@ -26,6 +25,8 @@ Features = NDArray[np.float32]
 Progress = Callable[[str], None]
 BATCH_SIZE = 8
 ABSENT_BIAS = -20.0
+TINY_VARIANCE = 1e-6
+"""Keeps a covariance of few rows solvable without shrinkage."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ class LinearHead:
 
 
 def fit_head(
-    inputs: NDArray[np.float32], labels: Integers, num_labels: int, how: Head
+    inputs: NDArray[np.float32],
+    labels: Integers,
+    num_labels: int,
+    how: Head,
+    weights: Floats | None = None,
 ) -> LinearHead:
     """Standardisation and classifier as one linear map.
 
@@ -55,35 +60,71 @@ def fit_head(
         labels: (rows,) numbers below ``num_labels``
         num_labels: outputs of the head; a label without rows is made unlikely
         how: method and class weights
+        weights: (rows,) how much each row counts within its label; None: all alike
     """
     scaler = StandardScaler().fit(inputs)
-    regression = classifier(how, len(np.unique(labels))).fit(scaler.transform(inputs), labels)
-    coefficients, intercept = regression.coef_, regression.intercept_
-    if len(coefficients) == 1:  # of two labels scikit-learn keeps the second one's half
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercept = np.concatenate([-intercept, intercept]) / 2
+    scaled = scaler.transform(inputs)
+    found, numbers = np.unique(labels, return_inverse=True)
+    if weights is None:
+        weights = np.ones(len(labels))
+    # what even_speakers does within a label must not change how often the label is expected
+    weights = weights / (np.bincount(numbers, weights) / np.bincount(numbers))[numbers]
+    fit = discriminant if how.method == "discriminant" else regression
+    coefficients, intercept = fit(scaled, numbers, weights, how)
     weight = np.zeros((num_labels, inputs.shape[1]), dtype=np.float32)
     bias = np.full(num_labels, ABSENT_BIAS, dtype=np.float32)
-    weight[regression.classes_] = coefficients / scaler.scale_
-    bias[regression.classes_] = intercept - (coefficients / scaler.scale_) @ scaler.mean_
+    weight[found] = coefficients / scaler.scale_
+    bias[found] = intercept - (coefficients / scaler.scale_) @ scaler.mean_
     return LinearHead(weight, bias)
 
 
-def classifier(how: Head, num_labels: int) -> LogisticRegression | LinearDiscriminantAnalysis:
-    """What a recipe asks for, not yet fitted."""
-    balanced = how.class_weights == "balanced"
-    if how.method == "discriminant":
-        return LinearDiscriminantAnalysis(
-            solver="lsqr",
-            shrinkage=how.shrinkage,
-            priors=np.full(num_labels, 1 / num_labels) if balanced else None,
-        )
-    return LogisticRegression(
+def regression(
+    inputs: NDArray[np.float32], labels: Integers, weights: Floats, how: Head
+) -> tuple[Floats, Floats]:
+    """Coefficients (labels, dim) and intercepts (labels,) by multinomial logistic regression."""
+    fitted = LogisticRegression(
         C=how.inverse_regularization,
-        class_weight="balanced" if balanced else None,
+        class_weight="balanced" if how.class_weights == "balanced" else None,
         max_iter=300,
         tol=1e-3,
-    )
+    ).fit(inputs, labels, sample_weight=weights)
+    coefficients, intercept = fitted.coef_, fitted.intercept_
+    if len(coefficients) == 1:  # of two labels scikit-learn keeps the second one's half
+        coefficients = np.concatenate([-coefficients, coefficients]) / 2
+        intercept = np.concatenate([-intercept, intercept]) / 2
+    return coefficients, intercept
+
+
+def discriminant(
+    inputs: NDArray[np.float32], labels: Integers, weights: Floats, how: Head
+) -> tuple[Floats, Floats]:
+    """The same by linear discriminant analysis: means, and one covariance around all of them.
+
+    scikit-learn's takes no weights; with equal ones this is its ``lsqr``.
+    """
+    totals = np.bincount(labels, weights)
+    even = how.class_weights == "balanced"
+    prior = np.full(len(totals), 1 / len(totals)) if even else totals / totals.sum()
+    within = (weights / totals[labels]).astype(np.float32)[:, None] * inputs
+    means = np.stack([within[labels == number].sum(0) for number in range(len(totals))])
+    residual = inputs - means[labels]
+    row_weights = np.sqrt(prior[labels] * weights / totals[labels]).astype(np.float32)
+    residual *= row_weights[:, None]
+    covariance = (residual.T @ residual).astype(np.float64)
+    covariance *= 1 - how.shrinkage
+    variance = np.square(residual, dtype=np.float64).sum() / inputs.shape[1]
+    covariance[np.diag_indices_from(covariance)] += how.shrinkage * variance + TINY_VARIANCE
+    coefficients = np.linalg.solve(covariance, means.T.astype(np.float64)).T
+    return coefficients, np.log(prior) - (coefficients * means).sum(1) / 2
+
+
+def even_speakers(labels: Integers, speakers: NDArray[np.str_]) -> Floats:
+    """Weights (rows,) under which a speaker's n rows of a label count n / (n + 1) together.
+
+    So that a label is not how the one who gave most of it speaks.
+    """
+    _, cells = np.unique(np.stack([labels.astype(np.str_), speakers]), axis=1, return_inverse=True)
+    return 1 / (np.bincount(cells)[cells] + 1.0)
 
 
 class FeatureReader:

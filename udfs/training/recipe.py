@@ -49,6 +49,9 @@ class Head(_Part):
     shrinkage: Share = 0.5
     """Of the discriminant's covariance, towards inputs that vary independently."""
     class_weights: Literal["none", "balanced"] = "balanced"
+    even_speakers: bool = False
+    """Whether a label's speakers count about alike, however many examples each gave of it: n of
+    them count n / (n + 1) together. The manifest needs a column ``speaker``."""
     folds: int = Field(5, ge=2)
     """Held-out parts, by speaker, that temperature and scores come from."""
 

@@ -26,9 +26,17 @@ from udfs.training.calibration import fit_temperature, triples_of
 from udfs.training.card import write_card
 from udfs.training.checkpoint import CHECKPOINT, Checkpoint
 from udfs.training.dataset import Dataset, read_dataset
+from udfs.training.errors import TrainingError
 from udfs.training.examples import Examples, examples_of
 from udfs.training.finetune import Rows, Training, device
-from udfs.training.head import FeatureReader, Features, LinearHead, fit_head, read_features
+from udfs.training.head import (
+    FeatureReader,
+    Features,
+    LinearHead,
+    even_speakers,
+    fit_head,
+    read_features,
+)
 from udfs.training.held_out import folds, held_out_part
 from udfs.training.labels import (
     Floats,
@@ -37,7 +45,7 @@ from udfs.training.labels import (
     class_weights,
     shares_of,
 )
-from udfs.training.manifest import Manifest
+from udfs.training.manifest import SPEAKER, Manifest
 from udfs.training.recipe import ClassWeights, Finetune, Head, Recipe
 from udfs.training.scores import classification_scores
 
@@ -154,10 +162,24 @@ def _fit_head(
 
 
 def head_of(features: Features, data: Dataset, rows: Integers, how: Head) -> LinearHead:
-    """A head fitted to all copies of some rows."""
+    """A head fitted to all copies of some rows.
+
+    Raises:
+        TrainingError: speakers are to count alike, and the manifest names none.
+    """
     inputs = features[:, rows].reshape(-1, features.shape[-1])
-    labels = np.tile(data.indices[rows], len(features))
-    return fit_head(inputs, labels, len(data.labels.names), how)
+    labels = data.indices[rows]
+    weights = None
+    if how.even_speakers:
+        speakers = data.manifest.speakers
+        if speakers is None:
+            msg = (
+                f"head.even_speakers needs speakers: add the column {SPEAKER!r} to "
+                f"{data.manifest.file}, or leave the setting out"
+            )
+            raise TrainingError(msg)
+        weights = np.tile(even_speakers(labels, speakers[rows]), len(features))
+    return fit_head(inputs, np.tile(labels, len(features)), len(data.labels.names), how, weights)
 
 
 def _finetune(

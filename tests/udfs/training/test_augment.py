@@ -14,6 +14,7 @@ from udfs.training.augment import (
     with_noise,
     with_packet_loss,
 )
+from udfs.training.errors import TrainingError
 from udfs.training.recipe import AudioAugmentation
 
 HOW = AudioAugmentation(noise="noise", packet_loss_share=0.5)
@@ -100,3 +101,11 @@ def test_packets_are_lost_at_the_rate_asked_for_and_in_bursts(rate):
     if rate:
         bursts = np.flatnonzero(lost[1:] & ~lost[:-1]).size
         assert lost.sum() / bursts == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_no_number_is_refused_before_it_reaches_the_codec(bad):
+    waveform = tone(16_000, 1_000)
+    waveform[5_000] = bad
+    with pytest.raises(TrainingError, match="no numbers"):
+        by_telephone(waveform)

@@ -86,11 +86,11 @@ def shares():
 
 def test_no_angry_voice_turns_neutral_on_the_lines_of_calm_calls(shares):
     negative, neutral, _ = shares["anger"]
-    assert neutral < 0.05
+    assert neutral < 0.02
     assert negative > 0.6  # the rest is taken for happiness, which is as lively
 
 
 @pytest.mark.parametrize("emotion", CALM)
 def test_calm_stays_calm_on_the_same_lines(shares, emotion):
     _, neutral, _ = shares[emotion]
-    assert neutral > 0.9
+    assert neutral > 0.95

@@ -1,6 +1,7 @@
 """Small models trained on small tables, through the same door as large ones."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,14 @@ def test_a_head_learns_tones_and_the_job_can_load_it(tones, speech_base, tmp_pat
     card = (tmp_path / "m" / "README.md").read_text()
     assert "24 examples of 4 speakers" in card
     assert not (tmp_path / "m" / CHECKPOINT).exists()
+
+
+def test_speakers_that_are_to_count_alike_must_be_named(words, text_base, tmp_path):
+    how = recipe("text", text_base, head={"even_speakers": True})
+    assert train(words, how, tmp_path / "m", resume=False, progress=silent)
+    nameless = replace(words, groups={})
+    with pytest.raises(TrainingError, match="add the column 'speaker'"):
+        train(nameless, how, tmp_path / "n", resume=False, progress=silent)
 
 
 def test_a_head_on_another_class_of_model_is_loadable(tones, tmp_path):
