@@ -1,10 +1,11 @@
 """Gradient descent through a whole model, epoch by epoch, until held-out speakers gain no more.
 
     rows -> batches of like length -> augmented copies (one an epoch) -> loss -> AdamW
-    after each epoch: macro-F1 of the held-out rows; the best weights; a checkpoint
+    after each epoch: macro-F1 of the held-out rows; the best weights; a checkpoint, as there is
+    after every few hundred batches
 
-Every epoch draws from its own seed, so a training that goes on from a checkpoint ends in the same
-weights as one that was never interrupted.
+Every epoch draws from its own seed and a checkpoint knows how far, so a training that goes on from
+one ends in the same weights as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SCORING_BATCH = 64
 BLOCK_BATCHES = 50
 """Batches whose rows are sorted by length together."""
 FINAL_RATE = 0.02
+CHECKPOINT_BATCHES = 300
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class Rows:
 def device() -> torch.device:
     """The GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _generator() -> torch.Generator:
+    """What dropout is drawn from."""
+    if device().type == "cuda":
+        torch.cuda.init()
+        return torch.cuda.default_generators[torch.cuda.current_device()]
+    return torch.default_generator
 
 
 def repeatable() -> None:
@@ -95,13 +105,16 @@ class Training:
         )
         self.scores: list[float] = []
         """Held-out macro-F1 after each epoch, over labels."""
+        self._losses: list[float] = []
+        """By batch of the epoch that is under way."""
         self._best: dict[str, Any] = {}
 
     def run(self, checkpoint: Checkpoint, progress: Progress) -> None:
         """Train to the end; the model then has the best epoch's weights.
 
         Args:
-            checkpoint: written after each epoch; gone on from where there is one
+            checkpoint: written after every few hundred batches and each epoch; gone on from where
+                there is one
             progress: told one line an epoch
 
         Raises:
@@ -109,9 +122,9 @@ class Training:
         """
         if state := checkpoint.load():
             self._restore(state)
-            progress(f"resumed after epoch {len(self.scores)}")
+            progress(f"resumed after epoch {len(self.scores)}, batch {len(self._losses)}")
         while len(self.scores) < self._how.epochs and not self._is_stale():
-            loss = self._epoch(len(self.scores))
+            loss = self._epoch(len(self.scores), checkpoint)
             score = self._held_out_score()
             if not self.scores or score > max(self.scores):
                 self._best = copy.deepcopy(self._model.state_dict())
@@ -129,12 +142,13 @@ class Training:
             return False
         return len(self.scores) - 1 - int(np.argmax(self.scores)) >= self._how.patience
 
-    def _epoch(self, epoch: int) -> float:
-        torch.manual_seed(self._seed * 1_000 + epoch)  # dropout
-        random = np.random.default_rng([self._seed, epoch])
+    def _epoch(self, epoch: int, checkpoint: Checkpoint) -> float:
         self._model.train()
-        losses = []
-        for rows in self._batches(random):
+        batches = list(self._batches(np.random.default_rng([self._seed, epoch])))
+        if not self._losses:
+            torch.manual_seed(self._seed * 1_000 + epoch)  # dropout
+        for number in range(len(self._losses), len(batches)):
+            rows = batches[number]
             inputs = self._examples.batch(rows, epoch + 1)
             loss = functional.cross_entropy(
                 self._logits(inputs),
@@ -147,7 +161,10 @@ class Training:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._optimizer.step()
             self._schedule.step()
-            losses.append(loss.item())
+            self._losses.append(loss.item())
+            if len(self._losses) % CHECKPOINT_BATCHES == 0:
+                checkpoint.save(self._state())
+        losses, self._losses = self._losses, []
         if not np.isfinite(losses).all():
             msg = "the loss is no number: lower finetune.learning_rate in the recipe"
             raise TrainingError(msg)
@@ -188,6 +205,8 @@ class Training:
     def _state(self) -> dict[str, Any]:
         return {
             "scores": self.scores,
+            "losses": self._losses,
+            "random": _generator().get_state(),
             "best": self._best,
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -196,6 +215,8 @@ class Training:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.scores = state["scores"]
+        self._losses = state["losses"]
+        _generator().set_state(state["random"])
         self._best = state["best"]
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])

@@ -19,11 +19,13 @@ from udfs.training.examples import plain
 
 PHRASES = Path(__file__).parent / "phrases"
 SENTIMENTS = ("negative", "neutral", "positive")
-NUM_EXAMPLES = 5_000
+NUM_EXAMPLES = 15_000
 SEED = 0
 SPOKEN_SHARE = 0.5
 """How often a phrase is as a speech recogniser writes, else with capitals and punctuation."""
 COMMA_SHARE = 0.6
+NEAR_COPY = 0.75
+"""The likeness to a phrase held out from which a drawn one counts as a copy of it."""
 _SLOT = re.compile(r"{(\w+)}")
 
 
@@ -31,26 +33,47 @@ def phrase_rows() -> Iterator[dict[str, str]]:
     """The drawn phrases (split ``train``), and those kept for judging (split ``phrases``)."""
     for text, label in service_examples(NUM_EXAMPLES, SEED):
         yield {"text": text, "label": label, "split": "train", "kind": ""}
+    for row in development_rows():
+        yield {**row, "split": "phrases-dev"}
     for row in judged_rows():
         yield {**row, "split": "phrases"}
 
 
 def judged_rows() -> list[dict[str, str]]:
     """Text, label and kind: ``formula``, ``sincere thanks`` or ``complaint``."""
-    with (PHRASES / "judged.csv").open(encoding="utf-8", newline="") as file:
+    return _read("judged.csv")
+
+
+def development_rows() -> list[dict[str, str]]:
+    """The same of other phrases, by which recipes are chosen."""
+    return _read("development.csv")
+
+
+def _read(name: str) -> list[dict[str, str]]:
+    with (PHRASES / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def service_examples(num_examples: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Phrases and labels in the grammar's shares; none is among the judged ones."""
+    """Phrases and labels in the grammar's shares; none is nearly one of those held out."""
     grammar = Grammar(random.Random(seed))  # noqa: S311 (not a secret)
-    judged = {plain(row["text"]) for row in judged_rows()}
+    held_out = [words_of(row["text"]) for row in (*judged_rows(), *development_rows())]
     drawn = 0
     while drawn < num_examples:
         text, label = grammar.example()
-        if plain(text) not in judged:
+        words = words_of(text)
+        if max(likeness(words, others) for others in held_out) < NEAR_COPY:
             drawn += 1
             yield text, label
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(plain(text).split())
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """The share of words two texts have in common: 1 for the same words in any order."""
+    return len(one & other) / max(1, len(one | other))
 
 
 class Grammar:
@@ -86,11 +109,12 @@ class Grammar:
 
     def _written(self, parts: list[str]) -> str:
         text, capital = "", True
-        for number, part in enumerate(parts, start=1):
+        for part, after in zip(parts, [*parts[1:], ""], strict=True):
             words = re.sub(r"\bi\b", "I", part)
-            comma = number < len(parts) and self._draw.random() < COMMA_SHARE
+            runs_on = after.split(" ")[0] in self._grammar["connecting_words"]
+            comma = bool(after) and self._draw.random() < COMMA_SHARE
             asks = part.split()[0] in self._grammar["question_words"]
-            end = ", " if comma else "? " if asks else ". "
+            end = " " if runs_on else ", " if comma else "? " if asks else ". "
             text += (words[:1].upper() + words[1:] if capital else words) + end
-            capital = not comma
+            capital = not (runs_on or comma)
         return text.strip()

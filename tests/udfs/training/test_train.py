@@ -18,7 +18,7 @@ from tests.training_builders import (
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import ModelSpec
 from udfs.models.text import load_text_model
-from udfs.training.checkpoint import CHECKPOINT
+from udfs.training.checkpoint import CHECKPOINT, Checkpoint
 from udfs.training.errors import TrainingError
 from udfs.training.manifest import read_manifest
 from udfs.training.recipe import Recipe
@@ -135,6 +135,29 @@ def test_an_interrupted_training_ends_in_the_same_weights(kind, tones, speech_ba
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "torn"))
     configs = [json.loads((tmp_path / n / "config.json").read_text()) for n in ("whole", "torn")]
     assert configs[0] == configs[1]
+
+
+def test_finetuning_goes_on_in_the_midst_of_an_epoch(words, text_base, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed_after_saving(checkpoint, state):
+        save(checkpoint, state)
+        if len(state["scores"]) == 1 and len(state["losses"]) == 2:
+            raise Killed
+
+    how = recipe("text", text_base, finetune=FINETUNE)
+    train(words, how, tmp_path / "whole", resume=False, progress=silent)
+    save = Checkpoint.save
+    monkeypatch.setattr("udfs.training.finetune.CHECKPOINT_BATCHES", 2)
+    monkeypatch.setattr(Checkpoint, "save", killed_after_saving)
+    with pytest.raises(Killed):
+        train(words, how, tmp_path / "torn", resume=False, progress=silent)
+    monkeypatch.setattr(Checkpoint, "save", save)
+    told = []
+    train(words, how, tmp_path / "torn", resume=True, progress=told.append)
+    assert told[0] == "resumed after epoch 1, batch 2"
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "torn"))
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(words, text_base, tmp_path):
