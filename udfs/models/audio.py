@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from udfs.models.audio_encoder import SpeechEmotionModel
 from udfs.models.contract import (
     SAMPLE_RATE_HZ,
     WINDOW_SAMPLES,
@@ -78,7 +77,4 @@ def load_audio_model(spec: ModelSpec) -> AudioModel:
             f"choose one for {SAMPLE_RATE_HZ} Hz"
         )
         raise ModelError(message)
-    bfloat16 = uses_bfloat16(spec)
-    if bfloat16 and isinstance(classifier.model, SpeechEmotionModel):
-        classifier.model.hold_in_bfloat16()
-    return WindowScorer(classifier, extractor, bfloat16=bfloat16)
+    return WindowScorer(classifier, extractor, bfloat16=uses_bfloat16(spec))

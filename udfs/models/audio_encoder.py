@@ -78,12 +78,6 @@ class SpeechEmotionModel(LightModel):
         with torch.autocast(pooled.device.type, enabled=False):
             return Logits(self.classifier(pooled))
 
-    def hold_in_bfloat16(self) -> None:
-        """Round now the weights that autocast would round again for every window: same numbers."""
-        for module in [self.conv1, self.conv2, *self.layers.modules()]:
-            if isinstance(module, nn.Linear | nn.Conv1d):
-                module.to(torch.bfloat16)
-
     def pooled(self, input_features: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Over the active positions, (windows, 2 x dim + 3 x mels) in float32.
 

@@ -97,13 +97,3 @@ def test_an_own_model_without_its_head_is_refused(tmp_path):
     save_file(kept, weights)
     with pytest.raises(ModelError, match=r"lacks the weights classifier\.bias"):
         load_audio_model(ModelSpec(str(tmp_path)))
-
-
-def test_weights_rounded_once_give_what_autocast_rounds_for_every_window():
-    model, inputs = speech_model(), torch.randn(1, 80, 500)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        before = model(inputs).logits
-        model.hold_in_bfloat16()
-        assert torch.equal(model(inputs).logits, before)
-    assert model.layers[0].output.weight.dtype == torch.bfloat16
-    assert model.classifier.weight.dtype == torch.float32
