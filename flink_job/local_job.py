@@ -26,6 +26,7 @@ from connectors.object_store import (
     load_plugin,
 )
 from flink_job.settings import Settings, parse_settings, read_properties
+from udfs.worker_process import run_as_batch
 
 JAR = Path("build") / "pyflink-dependencies.jar"
 _TERMINAL = ("FAILED", "FINISHED", "CANCELED")
@@ -78,6 +79,7 @@ def main(
         build: builds another job in place of ours, as ``flink_job.main.build_job`` does.
     """
     os.environ.update(ENVIRONMENT)
+    run_as_batch()  # the JVM too, which shares the cores with its workers here
     from pyflink.java_gateway import get_gateway  # noqa: PLC0415 - see ENVIRONMENT
 
     from flink_job.main import JOB_NAME, build_job, job_configuration  # noqa: PLC0415 - see ENVIRONMENT

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
+import pytest
 from apache_beam.runners.worker.statesampler import StateSampler, get_current_tracker
 from apache_beam.utils.counters import CounterFactory
 
-from udfs.worker_process import SWITCH_INTERVAL_S, tune_worker
+from udfs.worker_process import SWITCH_INTERVAL_S, run_as_batch, tune_worker
 
 
 def test_a_bundle_starts_no_thread_and_waits_for_none():
@@ -58,3 +60,24 @@ def test_steps_share_pythons_lock_sooner():
     tune_worker()
 
     assert sys.getswitchinterval() == SWITCH_INTERVAL_S
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has the policy")
+def test_threads_begun_later_take_their_turn():
+    policies: list[int] = []
+
+    def begin() -> None:
+        run_as_batch()
+        later = threading.Thread(target=lambda: policies.append(os.sched_getscheduler(0)))
+        later.start()
+        later.join()
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join()
+
+    assert policies == [os.SCHED_BATCH]
+
+
+def test_a_thread_that_is_gone_is_no_error():
+    run_as_batch(2**22 - 1)
