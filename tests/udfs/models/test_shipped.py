@@ -97,10 +97,10 @@ def score(text_model, text):
 
 
 @pytest.mark.parametrize("form", [str, plain], ids=["written", "recognised"])
-def test_seven_in_ten_service_formulas_are_nearly_neutral(text_model, form):
+def test_most_service_formulas_are_nearly_neutral(text_model, form):
     formulas = [row["text"] for row in judged_rows() if row["kind"] == "formula"]
     nearly_neutral = [abs(score(text_model, form(text))) <= 1 for text in formulas]
-    assert np.mean(nearly_neutral) >= 0.7
+    assert np.mean(nearly_neutral) >= 0.85
 
 
 @pytest.mark.parametrize("form", [str, plain], ids=["written", "recognised"])
