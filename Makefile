@@ -24,14 +24,15 @@ demo: setup ## Run the job on the sample calls and draw the result: build/demo/r
 
 .PHONY: test
 test: setup ## Run all tests
-	$(RUN) $(VENV)/pytest
+	$(RUN) $(VENV)/pytest -n auto -m "not flink"
+	$(RUN) $(VENV)/pytest -m flink
 
 .PHONY: check
 check: setup ## Lint, format, types and the tests without Flink: under 2 minutes
 	$(VENV)/ruff check $(CODE)
 	$(VENV)/ruff format --check $(CODE)
 	$(VENV)/mypy
-	$(RUN) $(VENV)/pytest -q -m "not flink"
+	$(RUN) $(VENV)/pytest -q -n auto -m "not flink"
 
 .PHONY: test-flink
 test-flink: setup ## Run only the tests that start a real Flink

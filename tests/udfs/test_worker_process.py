@@ -45,10 +45,11 @@ def test_a_bundle_begun_before_the_tuning_ends_as_beam_meant_it(monkeypatch):
     monkeypatch.setattr(StateSampler, "stop", StateSampler.stop)
     tune_worker()
     sampler = StateSampler("bundle", CounterFactory())
+    before = set(threading.enumerate())
     # As Beam starts one.
     super(StateSampler, sampler).start()
     sampler.started = True
-    sampling = [thread for thread in threading.enumerate() if "run" in repr(thread.name)]
+    sampling = set(threading.enumerate()) - before
 
     assert sampling
     sampler.stop_if_still_running()
