@@ -45,9 +45,8 @@ def run_as_batch(thread_id: int = 0) -> None:
     Args:
         thread_id: 0 is the calling thread.
     """
-    with suppress(
-        AttributeError, ProcessLookupError, PermissionError
-    ):  # not Linux, gone, forbidden
+    # Not Linux, a thread that is gone, or one that may not.
+    with suppress(AttributeError, ProcessLookupError, PermissionError):
         os.sched_setscheduler(thread_id, os.SCHED_BATCH, os.sched_param(0))
 
 

@@ -49,15 +49,6 @@ def call_sentiment(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def sample_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample calls' rows without a stream."""
-    output = tmp_path_factory.mktemp("reference")
-    done = call_sentiment("offline", "--calls", SAMPLES, "--output", output)
-    assert done.returncode == 0, done.stderr
-    return output
-
-
-@pytest.fixture(scope="session")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight real telephone calls where their recordings are; else the samples."""
     if not HARPER_VALLEY.exists():

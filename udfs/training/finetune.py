@@ -52,12 +52,9 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _generator() -> torch.Generator:
-    """What dropout is drawn from."""
-    if device().type == "cuda":
-        torch.cuda.init()
-        return torch.cuda.default_generators[torch.cuda.current_device()]
-    return torch.default_generator
+def _random() -> Any:
+    """The library whose random state dropout is drawn from."""
+    return torch.cuda if device().type == "cuda" else torch
 
 
 def repeatable() -> None:
@@ -206,7 +203,7 @@ class Training:
         return {
             "scores": self.scores,
             "losses": self._losses,
-            "random": _generator().get_state(),
+            "random": _random().get_rng_state(),
             "best": self._best,
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -216,7 +213,7 @@ class Training:
     def _restore(self, state: dict[str, Any]) -> None:
         self.scores = state["scores"]
         self._losses = state["losses"]
-        _generator().set_state(state["random"])
+        _random().set_rng_state(state["random"])
         self._best = state["best"]
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
