@@ -1,0 +1,1 @@
+"""The warehouse: the newest row of each key, in Redshift or PostgreSQL."""
