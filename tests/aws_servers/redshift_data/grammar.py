@@ -2,8 +2,8 @@
 
 MERGE as in "MERGE - Amazon Redshift": target_table without an alias, source_table a table, equal
 predicates between their columns in ON, one WHEN MATCHED and one WHEN NOT MATCHED, neither with a
-condition, columns in SET without the table's name (REMOVE DUPLICATES is Redshift's too, but not carried out
-here). COPY as in "COPY from columnar data formats".
+condition, columns in SET without the table's name; its REMOVE DUPLICATES is not carried out here.
+COPY as in "COPY from columnar data formats".
 The rest is from "Unsupported PostgreSQL features" and the syntax of each command.
 """
 
@@ -140,10 +140,11 @@ def _check_merge(merge: exp.Merge) -> None:
 
 def _check_condition(condition: exp.Expr | None, sides: set[str]) -> None:
     for predicate in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-        equal = isinstance(predicate, exp.EQ) and all(
-            isinstance(side, exp.Column) for side in (predicate.this, predicate.expression)
+        compared = (
+            [predicate.this, predicate.expression] if isinstance(predicate, exp.EQ) else []
         )
-        if not equal or {predicate.this.table, predicate.expression.table} != sides:
+        columns = [side for side in compared if isinstance(side, exp.Column)]
+        if len(columns) != len(sides) or {column.table for column in columns} != sides:
             msg = "ERROR: MERGE ON takes equal predicates between target and source columns only"
             raise SqlError(msg)
 

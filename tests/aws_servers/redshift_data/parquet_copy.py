@@ -117,11 +117,11 @@ def _rows(
 
 
 def _fits(type_name: str, stored: Any) -> bool:
+    physical: str = stored.physical_type
     if type_name != "timestamp without time zone":
-        return PARQUET_TYPES.get(type_name) == stored.physical_type
-    unit = "nanoseconds" not in str(stored.logical_type)
-    is_instant = stored.logical_type.type == "TIMESTAMP"
-    return stored.physical_type == "INT96" or (is_instant and unit)
+        return PARQUET_TYPES.get(type_name) == physical
+    is_instant = "timestamp" in str(stored.logical_type).lower()
+    return physical == "INT96" or (is_instant and "nanoseconds" not in str(stored.logical_type))
 
 
 def _with_datetimes(table: pa.Table) -> pa.Table:
