@@ -1,8 +1,13 @@
-"""Hypothesis for everyone: the same examples in every run, and no deadline on a busy machine."""
+"""For everyone: AWS on this machine, and Hypothesis.
+
+Hypothesis gives the same examples in every run, and no deadline on a busy machine.
+"""
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.aws_servers.fixtures"]
 
 settings.register_profile(
     "repeatable",
