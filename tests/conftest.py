@@ -1,6 +1,6 @@
-"""Hypothesis for everyone: the same examples in every run, and no deadline on a busy machine.
+"""For everyone: AWS and a PostgreSQL on this machine, and Hypothesis.
 
-And one PostgreSQL for all tests of a process that ask for it.
+Hypothesis gives the same examples in every run, and no deadline on a busy machine.
 """
 
 import os
@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from connectors.warehouse.embedded import embedded_postgres
+
+pytest_plugins = ["tests.aws_servers.fixtures"]
 
 settings.register_profile(
     "repeatable",
