@@ -33,7 +33,7 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (LocalJobError, KinesisError, LakeError)
+_FAILED = (LocalJobError, KinesisError, LakeError, WarehouseError)
 
 
 @contextmanager

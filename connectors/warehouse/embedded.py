@@ -40,4 +40,4 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         msg = f"the embedded PostgreSQL does not start; see {folder / 'log'}"
         raise WarehouseError(msg) from error
     with server:
-        yield server.get_uri()
+        yield server.get_uri().replace(":@", "@", 1)  # an empty password, which is none
