@@ -10,7 +10,7 @@ from rich.console import Console
 
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
-from connectors.lake_reader import LakeError
+from connectors.lake_files import LakeError
 from connectors.replay import InjectError
 from flink_job.local import LocalJobError
 from flink_job.setting_types import SettingsError
