@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.lake_files import Lake, LakeError, Root
-from udfs.rows import Column, ColumnType, Table
+from connectors.lake_files import Lake, LakeError, LakeFile, Root
+from udfs.rows import Column, ColumnType, Table, newest
 
 __all__ = [
     "LakeError",
@@ -24,6 +24,7 @@ __all__ = [
     "arrow_schema",
     "finished_files",
     "newest",
+    "read_files",
     "read_rows",
     "read_table",
     "typed",
@@ -64,12 +65,21 @@ def read_rows(root: Root, table: Table, skip: frozenset[str] = frozenset()) -> l
     Raises:
         LakeError: a finished file is not Parquet, or lacks a column that may not be null.
     """
-    lake = Lake(root)
-    rows: list[Any] = []
+    files = read_files(Lake(root), table, lambda file: file.path not in skip)
+    return [row for _, rows in files for row in rows]
+
+
+def read_files(
+    lake: Lake, table: Table, is_wanted: Callable[[LakeFile], bool]
+) -> Iterator[tuple[LakeFile, list[Any]]]:
+    """The rows of each wanted file of a table, files in their order.
+
+    Raises:
+        LakeError: as ``read_rows``.
+    """
     for file in lake.files(table.folder):
-        if file.path not in skip:
-            rows.extend(_rows(read_table(lake, file.path, table), table))
-    return rows
+        if is_wanted(file):
+            yield file, list(_rows(read_table(lake, file.path, table), table))
 
 
 def read_table(lake: Lake, path: str, table: Table) -> pa.Table:
@@ -89,20 +99,6 @@ def typed(stored: pa.Table, table: Table, path: str) -> pa.Table:
     """
     columns = [_stored_column(stored, column, path) for column in table.columns]
     return pa.Table.from_arrays(columns, schema=arrow_schema(table))
-
-
-def newest(rows: Iterable[Any], table: Table) -> list[Any]:
-    """One row for each key: the highest revision, of equal ones the last; in the order of keys met.
-
-    Rejects have no revisions: of two with one key the last is kept.
-    """
-    kept: dict[tuple[Any, ...], Any] = {}
-    for row in rows:
-        key = tuple(getattr(row, name) for name in table.key)
-        before = kept.get(key)
-        if before is None or getattr(row, "revision", 0) >= getattr(before, "revision", 0):
-            kept[key] = row
-    return list(kept.values())
 
 
 def write_rows(
