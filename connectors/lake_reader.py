@@ -22,6 +22,7 @@ __all__ = [
     "LakeError",
     "Root",
     "arrow_schema",
+    "arrow_table",
     "finished_files",
     "newest",
     "read_files",
@@ -46,6 +47,16 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema(
         [pa.field(c.name, _ARROW_TYPES[c.type], nullable=c.nullable) for c in table.columns]
     )
+
+
+def arrow_table(table: Table, rows: Iterable[Any]) -> pa.Table:
+    """Rows, which are instances of ``table.row``, as Arrow has them, in the order given."""
+    kept = list(rows)
+    schema = arrow_schema(table)
+    columns = [
+        pa.array([getattr(row, field.name) for row in kept], type=field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def finished_files(root: Root, tables: Iterable[Table]) -> frozenset[str]:
@@ -129,7 +140,7 @@ def write_rows(
         by_date[dt_of(row)].append(row)
     for date, dated_rows in by_date.items():
         path = f"{lake.base}/{table.folder}/dt={date}/{file_name}"
-        lake.put(path, _arrow_table(table, dated_rows))
+        lake.put(path, arrow_table(table, dated_rows))
     return sum(map(len, by_date.values()))
 
 
@@ -158,11 +169,3 @@ def _rows(stored: pa.Table, table: Table) -> Iterator[Any]:
         for column in stored.columns
     ]
     return (table.row(*row) for row in zip(*values, strict=True))
-
-
-def _arrow_table(table: Table, rows: list[Any]) -> pa.Table:
-    schema = arrow_schema(table)
-    columns = [
-        pa.array([getattr(row, field.name) for row in rows], type=field.type) for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)

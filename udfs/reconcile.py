@@ -206,5 +206,4 @@ def count_kinds(differences: Iterable[Difference]) -> Mapping[tuple[str, str, st
     return Counter((each.side, each.table.folder, each.kind) for each in differences)
 
 
-WAREHOUSE_TABLES: Final = (SEGMENTS, CALLS, LEDGER)
 REFERENCE_TABLES: Final = (SEGMENTS, CALLS)
