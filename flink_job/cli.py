@@ -20,8 +20,10 @@ from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.model_commands import evaluate_app, train_app
 from flink_job.preflight import check_fusion, check_models, check_output, examine
+from flink_job.reconcile_commands import reconcile
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
+from flink_job.warehouse_commands import warehouse_app
 from udfs.call_folder import CallFolder, read_call_folders
 from udfs.features import FeatureRow
 from udfs.records import StreamName
@@ -37,6 +39,8 @@ app = typer.Typer(
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(lake_app, name="lake")
+app.add_typer(warehouse_app, name="warehouse")
+app.command("reconcile")(reconcile)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from connectors.warehouse.contract import WarehouseSpec
@@ -16,6 +17,8 @@ from connectors.warehouse.postgres import PostgresSession, PostgresWarehouse
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory) -> Iterator[str]:
     with embedded_postgres(tmp_path_factory.mktemp("warehouse") / "data") as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER DATABASE postgres SET synchronous_commit = off")
         yield url
 
 
