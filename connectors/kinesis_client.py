@@ -50,7 +50,11 @@ class KinesisError(Exception):
 
 
 class KinesisDoubtError(KinesisError):
-    """Kinesis did not answer: what was sent may be there or not."""
+    """Kinesis did not answer: ``puts`` may be there or not."""
+
+    def __init__(self, message: str, puts: Sequence[Put]) -> None:
+        super().__init__(message)
+        self.puts = puts
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ class KinesisClient:
             if _nothing_was_taken(err.__cause__):
                 raise
             msg = f"{err}; whether {len(batch)} records arrived is not known"
-            raise KinesisDoubtError(msg) from err
+            raise KinesisDoubtError(msg, batch) from err
         not_taken = set(map(id, refused))
         return [put for put in batch if id(put) not in not_taken], [*refused, *rest]
 

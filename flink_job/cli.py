@@ -15,6 +15,7 @@ import flink_job.evaluate_commands
 import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
@@ -40,6 +41,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(dead_letters_app, name="dead-letters")
 app.command("reconcile")(reconcile)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]

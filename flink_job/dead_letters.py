@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.kinesis_client import KinesisClient, KinesisError, Put
+from connectors.kinesis_client import KinesisClient, KinesisDoubtError, KinesisError, Put
 from connectors.replay_ledger import ReplayLedger
 from udfs.dead_letters import (
     TO_SEND,
@@ -129,10 +129,10 @@ class DeadLetterReplay:
             in_doubt.update(keys[id(put)] for put in waiting)
             try:
                 taken, waiting = self._sender.put_once(name, waiting)
-            except KinesisDoubtError:
-                raise
-            except KinesisError:
+            except KinesisError as error:
                 in_doubt.clear()
+                if isinstance(error, KinesisDoubtError):
+                    in_doubt.update(keys[id(put)] for put in error.puts)
                 raise
             in_doubt.clear()
             sent.update(keys[id(put)] for put in taken)
