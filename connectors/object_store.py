@@ -82,8 +82,13 @@ def load_plugin(gateway: Any, configuration: Any) -> None:
     flink.fs.FileSystem.initialize(java_configuration, manager)
 
 
-def check_writable(bucket: str, prefix: str) -> None:
+def check_writable(bucket: str, prefix: str, kms_key_arn: str | None = None) -> None:
     """Write and delete an empty object under the prefix.
+
+    Args:
+        bucket: which.
+        prefix: where in it.
+        kms_key_arn: the KMS key that the object is encrypted with; None leaves it to the bucket.
 
     Raises:
         ObjectStoreError: it could not be written.
@@ -92,7 +97,7 @@ def check_writable(bucket: str, prefix: str) -> None:
     key = f"{prefix}/_check/{uuid.uuid4()}".lstrip("/")
     try:
         client = boto3.client("s3", config=config)
-        client.put_object(Bucket=bucket, Key=key, Body=b"")
+        client.put_object(Bucket=bucket, Key=key, Body=b"", **encryption(kms_key_arn))
         client.delete_object(Bucket=bucket, Key=key)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")

@@ -8,6 +8,9 @@ from connectors.lake_compact import CompactionRules, compact
 from connectors.lake_files import Lake, LakeError
 from connectors.lake_reader import newest, read_rows, write_rows
 from connectors.object_store import ENDPOINT_VARIABLE, flink_options
+from flink_job.preflight import check_output
+from flink_job.setting_types import SettingsError
+from flink_job.settings import parse_settings
 from tests.row_builders import STARTED_AT, summary
 from udfs.rows import CALLS, partition_date
 
@@ -74,3 +77,12 @@ def test_flinks_plugin_is_told_the_key(s3):
     assert options["s3.server-side-encryption-algorithm"] == "SSE-KMS"
     assert options["s3.server-side-encryption.key"] == KEY
     assert not [name for name in flink_options() if "encryption" in name]
+
+
+def test_flink_with_a_key_needs_https(s3):
+    streams = {"audio.stream": "a", "text.stream": "t"}
+    check_output(parse_settings({"streams": streams, "lake": {"root": ROOT}}))
+    with pytest.raises(SettingsError, match="must be https"):
+        check_output(
+            parse_settings({"streams": streams, "lake": {"root": ROOT, "kms.key.arn": KEY}})
+        )
