@@ -19,6 +19,7 @@ from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
+from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
 from flink_job.preflight import check_fusion, check_models, check_output, examine
 from flink_job.reconcile_commands import reconcile
@@ -69,6 +70,13 @@ def local(
     calls: Calls,
     output: Output,
     speed: Speed = "1",
+    warehouse: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="postgresql://… or redshift://…; embedded: in OUTPUT/warehouse; or none.",
+        ),
+    ] = EMBEDDED,
     properties: Properties = None,
     report: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
     inject: Inject = None,
@@ -87,13 +95,14 @@ def local(
         folders, plan, options = _plan(calls, speed, chunk_ms, shuffle_ms, duplicate, drop, seed)
         records = _with_injected(plan.records, inject, seed)
         given = read_properties(properties) if properties else {}
-        _preflight_local(given, output)
+        _preflight_local(given, output, None if warehouse in (EMBEDDED, NONE) else warehouse)
         with ConsoleProgress(errors) as progress:
             result = run_local(
                 [folder.call_id for folder in folders],
                 records,
                 options.speed,
                 output,
+                warehouse,
                 given,
                 progress,
                 plan.dropped,
@@ -105,9 +114,9 @@ def local(
             raise typer.Exit(FAILED)
 
 
-def _preflight_local(given: dict[str, dict[str, str]], output: str) -> None:
+def _preflight_local(given: dict[str, dict[str, str]], output: str, warehouse: str | None) -> None:
     """Settings, models and output, before kinesalite and Flink take their seconds."""
-    settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
+    settings = parse_settings(local_groups(given, "http://127.0.0.1", output, warehouse))
     check_output(settings)
     check_models(settings)
     check_fusion(settings)
@@ -133,7 +142,7 @@ def check(
         Path, typer.Option(help="Settings in the service's format.")
     ] = DEFAULT_PROPERTIES,
 ) -> None:
-    """Look at settings, streams, models and output without starting the job."""
+    """Look at settings, streams, output, warehouse and models without starting the job."""
     with explained():
         settings = parse_settings(read_properties(properties))
         findings = list(examine(settings))

@@ -31,6 +31,7 @@ _WRONG_USE = (
     KinesaliteError,
     ModelError,
     TrainingError,
+    WarehouseError,
 )
 _FAILED = (LocalJobError, KinesisError, LakeError, WarehouseError)
 

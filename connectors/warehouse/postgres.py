@@ -122,12 +122,22 @@ class PostgresWarehouse:
     def _run(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         table = batch.table
         connection.execute(create_stage(table, self._schema).encode())
-        with connection.cursor().copy(copy_from_client(table).encode()) as copy:
-            copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
-            for values in _wire_rows(table, batch.rows):
-                copy.write_row(values)
+        copy_rows(connection, batch)
         for statement in merge_stage(table, self._schema, batch.batch_id, len(batch.rows)):
             connection.execute(statement.encode())
+
+
+def copy_rows(connection: psycopg.Connection[Any], batch: Batch) -> None:
+    """Send a batch's rows to its stage, which is there.
+
+    Raises:
+        psycopg.Error: they were not taken.
+    """
+    table = batch.table
+    with connection.cursor().copy(copy_from_client(table).encode()) as copy:
+        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
+        for values in _wire_rows(table, batch.rows):
+            copy.write_row(values)
 
 
 class _Connection:

@@ -1,25 +1,15 @@
-"""One embedded PostgreSQL for the session, a fresh schema for each test."""
+"""A fresh schema for each test."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 
 from connectors.warehouse.contract import WarehouseSpec
-from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.postgres import PostgresSession, PostgresWarehouse
-
-
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory) -> Iterator[str]:
-    with embedded_postgres(tmp_path_factory.mktemp("warehouse") / "data") as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("ALTER DATABASE postgres SET synchronous_commit = off")
-        yield url
 
 
 @pytest.fixture
