@@ -33,7 +33,7 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (LocalJobError, KinesisError, LakeError, WarehouseError)
+_FAILED = (LocalJobError, KinesisError, LakeError)
 
 
 @contextmanager

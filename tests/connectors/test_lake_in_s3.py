@@ -2,7 +2,6 @@
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from connectors.lake_compact import CompactionRules, compact
 from connectors.lake_files import Lake, LakeError
@@ -11,6 +10,7 @@ from connectors.object_store import ENDPOINT_VARIABLE, flink_options
 from flink_job.preflight import check_output
 from flink_job.setting_types import SettingsError
 from flink_job.settings import parse_settings
+from tests.aws_servers.fixtures import CREDENTIALS
 from tests.row_builders import STARTED_AT, summary
 from udfs.rows import CALLS, partition_date
 
@@ -19,21 +19,11 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-5555555555
 ROOT = "s3a://calls/sentiment"
 
 
-@pytest.fixture(scope="module")
-def server():
-    running = ThreadedMotoServer(port=0)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
 @pytest.fixture
-def s3(server, monkeypatch):
-    monkeypatch.setenv(ENDPOINT_VARIABLE, server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def s3(s3_endpoint, monkeypatch):
+    monkeypatch.setenv(ENDPOINT_VARIABLE, s3_endpoint)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
     client = boto3.client("s3")
     client.create_bucket(Bucket="calls")
     yield client
