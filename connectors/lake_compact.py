@@ -83,8 +83,11 @@ def compact(
             table.folder: [file for file in files[table.folder] if file.dt == dt]
             for table in TABLES
         }
-        is_open = not rules.with_open_calls and bool(
-            _open_calls(lake, of_date[SEGMENTS.folder], of_date[LEDGER.folder])
+        has_small_files = any(len(listed) > 1 for listed in of_date.values())
+        is_open = (
+            has_small_files
+            and not rules.with_open_calls
+            and bool(_open_calls(lake, of_date[SEGMENTS.folder], of_date[LEDGER.folder]))
         )
         for table in TABLES:
             listed = of_date[table.folder]

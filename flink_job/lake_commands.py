@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -13,7 +12,6 @@ from flink_job.terminal import console, explained
 lake_app = typer.Typer(help="Look after the Parquet under the output root.", no_args_is_help=True)
 
 Root = Annotated[str, typer.Argument(metavar="ROOT", help="Folder or s3a://bucket/prefix.")]
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def date_option(value: str | None) -> str | None:
@@ -24,12 +22,11 @@ def date_option(value: str | None) -> str | None:
     """
     if value is not None:
         try:
-            datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+            is_plain = date.fromisoformat(value).isoformat() == value
         except ValueError:
-            msg = f"{value} is no date; write it as 2026-11-23"
-            raise typer.BadParameter(msg) from None
-        if not _DATE.fullmatch(value):
-            msg = f"{value}: write the date as 2026-11-23"
+            is_plain = False
+        if not is_plain:
+            msg = f"{value}: write a date as 2026-11-23"
             raise typer.BadParameter(msg)
     return value
 
@@ -74,7 +71,7 @@ def compact_command(
         files_before = files_after = 0
         for done in compact(
             Lake(root, kms_key_arn),
-            lambda date: (dt is None or date == dt) and (newest is None or date <= newest),
+            lambda each: (dt is None or each == dt) and (newest is None or each <= newest),
             rules,
         ):
             files_before += done.files_before

@@ -93,15 +93,15 @@ def reconcile(
         if theirs is not None:
             ours, others = (_closed(rows, still_open) for rows in (tables[table].newest, theirs))
             differences.extend(against("warehouse", table, ours, others))
-    for table in REFERENCE_TABLES if reference else ():
-        theirs = _read(reference, table, since).newest
-        differences.extend(against("reference", table, tables[table].newest, theirs))
+    if reference is not None:
+        for table in REFERENCE_TABLES:
+            theirs = _read(reference, table, since).newest
+            differences.extend(against("reference", table, tables[table].newest, theirs))
     counts = (_count(tables[table], loaded.get(table), still_open) for table in TABLES)
     return Reconciliation(tuple(counts), tuple(differences), frozenset(still_open))
 
 
-def _read(lake: Lake | None, table: Table, since: date | None) -> _LakeTable:
-    assert lake is not None  # noqa: S101 - callers have one
+def _read(lake: Lake, table: Table, since: date | None) -> _LakeTable:
     wanted = read_files(lake, table, lambda file: since is None or (file.dt or "") >= str(since))
     rows: list[Any] = []
     by_job: list[Sequence[Any]] = []

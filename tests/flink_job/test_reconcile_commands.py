@@ -1,12 +1,15 @@
 """The command as a user runs it, against folders and an embedded PostgreSQL."""
 
 import dataclasses
+import json
 
 import pytest
 from typer.testing import CliRunner
 
 from connectors.lake_reader import write_rows
 from connectors.warehouse.contract import Batch
+from connectors.warehouse.migrations import migrate
+from connectors.warehouse.opening import open_session, open_warehouse
 from flink_job.cli import app
 from tests.connectors.warehouse.conftest import (  # noqa: F401 - fixtures
     empty_spec,
@@ -125,6 +128,35 @@ def test_a_warehouse_that_is_not_there_is_one_line(lake):
     done = run("--output", lake, "--warehouse", "postgresql://nobody@127.0.0.1:1/none")
     assert done.exit_code == 2  # which is no difference
     assert len(done.output.strip().splitlines()) == 1
+
+
+def test_redshift_of_the_settings_is_held_against_the_lake(lake, redshift):
+    spec = redshift.spec  # noqa: F811
+    session = open_session(spec)  # noqa: F811
+    migrate(session, spec)
+    session.close()
+    warehouse = open_warehouse(spec)  # noqa: F811
+    load_all(warehouse, ROWS)
+    warehouse.close()
+    groups = {
+        "streams": {"audio.stream": "audio", "text.stream": "text"},
+        "lake": {"root": str(lake)},
+        "warehouse": {
+            "url": spec.url,
+            "db.schema": spec.schema,
+            "staging.root": spec.staging_root,
+            "endpoint": spec.endpoint,
+        },
+    }
+    properties = lake / "properties.json"
+    properties.write_text(
+        json.dumps(
+            [{"PropertyGroupId": name, "PropertyMap": group} for name, group in groups.items()]
+        )
+    )
+    done = run("--output", lake, "--properties", properties)
+    assert done.exit_code == 0, done.output
+    assert lines_of("segments", done) == ["segments", "2", "3", "2"]
 
 
 def test_a_date_is_a_date(lake):
