@@ -43,12 +43,12 @@ def test_a_view_has_the_newest_rows(tmp_path, table, rows):
     with duckdb.connect() as database:
         database.execute("CREATE SCHEMA calls")
         database.execute(
-            f"CREATE VIEW calls.{table.folder} AS SELECT * FROM "  # noqa: S608
+            f"CREATE VIEW calls.{table.folder} AS SELECT * FROM "
             f"read_parquet('{tmp_path}/{table.folder}/*/*', hive_partitioning=true)"
         )
         database.execute(sqlglot.transpile(view, read="athena", write="duckdb")[0])
         keys = ", ".join(table.key)
-        found = database.execute(f"SELECT {keys} FROM calls.{table.folder}_newest").fetchall()  # noqa: S608
+        found = database.execute(f"SELECT {keys} FROM calls.{table.folder}_newest").fetchall()
         assert sorted(found) == sorted(
             tuple(getattr(row, name) for name in table.key) for row in newest(rows, table)
         )
