@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flink_job.lake_commands import date_option
+from flink_job.local_warehouse import EMBEDDED, local_warehouse
 from flink_job.terminal import FAILED, console, explained
 from flink_job.warehouse_commands import opened, spec_of
 from udfs.reconcile import Difference, count_kinds
@@ -28,7 +29,11 @@ _LOOK_AGAIN_S = 5.0
 def reconcile(
     output: Annotated[str, typer.Option(help="Output root: a folder or s3a://bucket/prefix.")],
     warehouse: Annotated[
-        str | None, typer.Option(help="Hold the lake against this one; its url, no password.")
+        str | None,
+        typer.Option(
+            help="Hold the lake against this one: its url, no password; or embedded, which local "
+            "leaves in OUTPUT/warehouse."
+        ),
     ] = None,
     properties: Annotated[
         Path | None, typer.Option(help="Or against the warehouse of these settings.")
@@ -51,25 +56,27 @@ def reconcile(
     Calls that are still open are counted and not compared. With a job that runs, rows are on their
     way: --wait-s gives them time.
     """
-    with explained():
+    with explained(), ExitStack() as stack:
         from connectors.lake_files import Lake  # noqa: PLC0415 - loads pyarrow
         from flink_job.reconcile import reconcile as compare  # noqa: PLC0415 - likewise
 
+        if warehouse == EMBEDDED:
+            warehouse = stack.enter_context(local_warehouse(EMBEDDED, output))
         is_held = warehouse is not None or properties is not None
         session = opened(spec_of(properties, warehouse, schema)) if is_held else nullcontext()
+        held_against = stack.enter_context(session)
         until_s = time.monotonic() + wait_s
-        with session as held_against:
-            while True:
-                found = compare(
-                    Lake(output),
-                    None if since is None else date.fromisoformat(since),
-                    held_against,
-                    None if reference is None else Lake(reference),
-                )
-                left_s = until_s - time.monotonic()
-                if not found.differences or left_s <= 0:
-                    break
-                time.sleep(min(_LOOK_AGAIN_S, left_s))
+        while True:
+            found = compare(
+                Lake(output),
+                None if since is None else date.fromisoformat(since),
+                held_against,
+                None if reference is None else Lake(reference),
+            )
+            left_s = until_s - time.monotonic()
+            if not found.differences or left_s <= 0:
+                break
+            time.sleep(min(_LOOK_AGAIN_S, left_s))
         _print_counts(found)
         _print_differences(found.differences, show)
         if found.differences:
