@@ -15,13 +15,12 @@ from connectors.warehouse.load_sql import redshift_load
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.reader import read_warehouse
 from connectors.warehouse.redshift import RedshiftSession, RedshiftWarehouse
-from connectors.warehouse.schema import WAREHOUSE_TABLES
 from connectors.warehouse.staging import parquet_bytes
 from tests.aws_servers.fixtures import STAGING_BUCKET, RedshiftPlace
 from tests.aws_servers.redshift_data import CONFLICT, Faults
 from tests.connectors.warehouse.loads import load
 from tests.row_builders import ledger, segment, summary, unheard
-from udfs.rows import CALLS, LEDGER, SEGMENTS
+from udfs.rows import CALLS, LEDGER, SEGMENTS, WAREHOUSE_TABLES
 
 BATCH = Batch(CALLS, (summary(), summary(participant_id="a1", role="agent")))
 
