@@ -180,6 +180,15 @@ def test_a_state_that_cannot_be_asked_for_is_no_failure(place, warehouse, faults
     assert num_loads(place) == 1
 
 
+def test_an_endpoint_that_refuses_connections_is_no_failure_of_a_load(place, warehouse) -> None:
+    statement_id = warehouse.submit(BATCH, 0)
+    nobody_listens = RedshiftWarehouse(replace(place.spec, endpoint="http://127.0.0.1:9"))
+
+    assert not nobody_listens.is_loaded(BATCH, statement_id)
+    with pytest.raises(LoadError, match="cannot be reached"):
+        nobody_listens.submit(BATCH, 1)
+
+
 def test_a_failure_names_no_value_of_a_row(place, warehouse) -> None:
     nobody_may_see = "Zaphod Beeblebrox"
     batch = Batch(CALLS, (summary(role=nobody_may_see * 3),))
