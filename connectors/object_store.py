@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,17 @@ def arrow_filesystem() -> fs.S3FileSystem:
     return fs.S3FileSystem(endpoint_override=endpoint) if endpoint else fs.S3FileSystem()
 
 
-def flink_options() -> dict[str, str]:
-    """S3 for Flink's plugin, where there is no service to set it."""
-    endpoint = os.environ.get(ENDPOINT_VARIABLE)
+def flink_options(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """S3 for Flink's plugin, where there is no service to set it.
+
+    Args:
+        environment: of the job.
+    """
+    endpoint = environment.get(ENDPOINT_VARIABLE)
     options = {"s3.endpoint": endpoint, "s3.path.style.access": "true"} if endpoint else {}
-    if "AWS_ACCESS_KEY_ID" in os.environ:
-        options["s3.access-key"] = os.environ["AWS_ACCESS_KEY_ID"]
-        options["s3.secret-key"] = os.environ["AWS_SECRET_ACCESS_KEY"]
+    if "AWS_ACCESS_KEY_ID" in environment:
+        options["s3.access-key"] = environment["AWS_ACCESS_KEY_ID"]
+        options["s3.secret-key"] = environment["AWS_SECRET_ACCESS_KEY"]
     return options
 
 
