@@ -1,0 +1,136 @@
+"""The faults, one function each: it happens, it lasts, and all is whole again on return.
+
+Dice say which process, which shard; a round draws them from fault and seed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from flink_job.local import STREAMS
+from tests.chaos.rounds import Fault
+from tests.chaos.world import World
+
+OUTAGE_S = 30.0
+_RESHARD_PAUSE_S = 4.0
+
+
+def nothing(_world: World, _dice: random.Random) -> None:
+    """No fault: what a round looks like without one."""
+
+
+def kill_task_manager(world: World, dice: random.Random) -> None:
+    """``kill -9`` one and its workers, and start another."""
+    world.cluster.kill_task_manager(dice.randrange(world.cluster.num_task_managers))
+    world.cluster.start_task_manager()
+
+
+def kill_worker(world: World, dice: random.Random) -> None:
+    """``kill -9`` one Python worker, once there is one."""
+    while not (workers := world.cluster.workers()):
+        time.sleep(0.2)
+    dice.choice(workers).kill()
+
+
+def replace_job_manager(world: World, _dice: random.Random) -> None:
+    """``kill -9`` it; another restores the job from its newest checkpoint."""
+    world.replace_job_manager()
+
+
+def stop_kinesis(world: World, _dice: random.Random) -> None:
+    """Kinesis is away for a while."""
+    world.stop_kinesis()
+    time.sleep(OUTAGE_S)
+    world.start_kinesis()
+
+
+def reshard(world: World, dice: random.Random) -> None:
+    """A shard of each stream is split, later the first two are merged."""
+    for name in STREAMS.values():
+        _split(world, name, dice)
+    time.sleep(_RESHARD_PAUSE_S)
+    for name in STREAMS.values():
+        _merge(world, name)
+
+
+def shut_s3(world: World, _dice: random.Random) -> None:
+    """S3 answers 503 for a while."""
+    world.s3.shut()
+    time.sleep(OUTAGE_S)
+    world.s3.open()
+
+
+def several(world: World, dice: random.Random) -> None:
+    """Shards split, S3 and Kinesis away, processes of every kind killed."""
+    with ExitStack() as back:
+        _split(world, STREAMS["audio"], dice)
+        world.s3.shut()
+        back.callback(world.s3.open)
+        kill_task_manager(world, dice)
+        world.stop_kinesis()
+        back.callback(world.start_kinesis)
+        time.sleep(OUTAGE_S / 2)
+        kill_worker(world, dice)
+    _merge(world, STREAMS["audio"])
+    replace_job_manager(world, dice)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A fault with the words for it."""
+
+    title: str
+    fault: Fault = nothing
+    clock_off_ms: int = 0
+    """The clocks of the producers are so much ahead, every other one behind."""
+
+
+TRIALS: dict[str, Trial] = {
+    "nothing": Trial("no fault"),
+    "task-manager": Trial("task manager killed, another started", kill_task_manager),
+    "worker": Trial("Python worker killed", kill_worker),
+    "job-manager": Trial("job manager killed, job restored by another", replace_job_manager),
+    "kinesis": Trial("Kinesis away for 30 s", stop_kinesis),
+    "reshard": Trial("shards split, then merged", reshard),
+    "s3": Trial("S3 answers 503 for 30 s", shut_s3),
+    "clock": Trial("producers' clocks off by an hour", clock_off_ms=3_600_000),
+    "several": Trial("most of these at once", several),
+}
+
+
+def _open_shards(world: World, stream: str) -> list[dict[str, Any]]:
+    shards = world.producer.boto.list_shards(StreamName=stream)["Shards"]
+    opened = [one for one in shards if "EndingSequenceNumber" not in one["SequenceNumberRange"]]
+    return sorted(opened, key=lambda one: int(one["HashKeyRange"]["StartingHashKey"]))
+
+
+def _split(world: World, stream: str, dice: random.Random) -> None:
+    shard = dice.choice(_open_shards(world, stream))
+    first, last = (int(shard["HashKeyRange"][f"{end}HashKey"]) for end in ("Starting", "Ending"))
+    world.producer.boto.split_shard(
+        StreamName=stream,
+        ShardToSplit=shard["ShardId"],
+        NewStartingHashKey=str(dice.randint(first + 1, last)),
+    )
+    _wait_until_active(world, stream)
+
+
+def _merge(world: World, stream: str) -> None:
+    """Merge the first two neighbours."""
+    one, other = _open_shards(world, stream)[:2]
+    world.producer.boto.merge_shards(
+        StreamName=stream, ShardToMerge=one["ShardId"], AdjacentShardToMerge=other["ShardId"]
+    )
+    _wait_until_active(world, stream)
+
+
+def _wait_until_active(world: World, stream: str) -> None:
+    while True:
+        summary = world.producer.boto.describe_stream_summary(StreamName=stream)
+        if summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE":
+            return
+        time.sleep(0.1)
