@@ -45,6 +45,16 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
+def arrow_table(table: Table, rows: Iterable[Any]) -> pa.Table:
+    """Rows, which are instances of ``table.row``, as Arrow has them, in the order given."""
+    kept = list(rows)
+    schema = arrow_schema(table)
+    columns = [
+        pa.array([getattr(row, field.name) for row in kept], type=field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
 def finished_files(root: Root, tables: Iterable[Table]) -> frozenset[str]:
     """The paths of all finished files of some tables, as ``read_rows`` takes them to skip."""
     filesystem, base = _open_root(root)
@@ -117,7 +127,7 @@ def write_rows(
         filesystem.create_dir(folder, recursive=True)
         unfinished = f"{folder}/.{file_name}.inprogress"
         with filesystem.open_output_stream(unfinished) as stream:
-            pq.write_table(_arrow_table(table, dated_rows), stream)
+            pq.write_table(arrow_table(table, dated_rows), stream)
         filesystem.move(unfinished, f"{folder}/{file_name}")
     return sum(map(len, by_date.values()))
 
@@ -176,11 +186,3 @@ def _column_values(stored: pa.Table, column: Column, path: str) -> list[Any]:
         milliseconds = chunked.cast(pa.timestamp("ms", tz=chunked.type.tz), safe=False)
         chunked = milliseconds.cast(pa.int64())
     return list(chunked.to_pylist())
-
-
-def _arrow_table(table: Table, rows: list[Any]) -> pa.Table:
-    schema = arrow_schema(table)
-    columns = [
-        pa.array([getattr(row, field.name) for row in rows], type=field.type) for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)

@@ -5,9 +5,12 @@ records     (call_id, opened, rowtime)              the same at its stream time
 work        (call_id, work, signal, text, language) what models and fusion are to do
 scored      (call_id, (work, audio_score, text_score))
 segments, calls, ledger, rejects                    rows, see udfs.rows
+loads       (table, row)                            the same rows for the warehouse
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import msgspec
 from pyflink.common import Row, Types
@@ -15,9 +18,10 @@ from pyflink.common.typeinfo import TypeInformation
 from pyflink.datastream import OutputTag
 
 from connectors.lake_tables import row_type, to_flink_row
+from connectors.warehouse.loading import pack_row
 from udfs.record_json import CallRecord
 from udfs.records import Arrival, RejectNotice, Work
-from udfs.rows import CALLS, LEDGER, REJECTS, Reject, partition_date
+from udfs.rows import CALLS, LEDGER, REJECTS, Reject, Table, partition_date
 from udfs.score_text import TextScore
 from udfs.score_window import WindowScore
 from udfs.windows import WindowSignal
@@ -70,6 +74,18 @@ def calls_tag() -> OutputTag:
 
 def ledger_tag() -> OutputTag:
     return OutputTag("ledger", row_type(LEDGER))
+
+
+def loads_tag() -> OutputTag:
+    return OutputTag("loads", loads_type())
+
+
+def loads_type() -> TypeInformation:
+    return Types.ROW_NAMED(["table", "row"], [Types.STRING(), _bytes()])
+
+
+def load_row(table: Table, row: Any) -> Row:
+    return Row(table.folder, pack_row(row))
 
 
 _REJECT_COLUMNS = tuple(column.name for column in REJECTS.columns)

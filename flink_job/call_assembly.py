@@ -24,11 +24,13 @@ from flink_job.arrows import (
     decode_window_score,
     decode_work,
     ledger_tag,
+    load_row,
+    loads_tag,
 )
 from udfs.assembly import Assembly, OpenAssembly, decode_assembly, encode_assembly
 from udfs.fusion import Fuser
 from udfs.records import Announced, CallClosed, UtteranceAccepted, WindowCut
-from udfs.rows import CALLS, LEDGER, SEGMENTS, Ledger, Segment, Summary, Table, partition_date
+from udfs.rows import CALLS, LEDGER, SEGMENTS, Table, partition_date
 from udfs.segments import ScoredAudio, ScoredText, Window
 from udfs.worker_process import tune_worker
 
@@ -36,9 +38,10 @@ from udfs.worker_process import tune_worker
 class CallAssembly(KeyedProcessFunction):
     """Scored work of a call in, order kept; segments out, summaries and ledgers beside them."""
 
-    def __init__(self, fuser: Fuser, text_wait_ms: int) -> None:
+    def __init__(self, fuser: Fuser, text_wait_ms: int, *, has_warehouse: bool = False) -> None:
         self._fuser = fuser
         self._text_wait_ms = text_wait_ms
+        self._has_warehouse = has_warehouse
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
@@ -48,7 +51,8 @@ class CallAssembly(KeyedProcessFunction):
         self._windows = FlinkWindowStore(
             runtime_context.get_map_state(MapStateDescriptor("windows", Types.STRING(), data))
         )
-        self._tags = {Summary: calls_tag(), Ledger: ledger_tag()}
+        self._tags = {CALLS: calls_tag(), LEDGER: ledger_tag()}
+        self._loads_tag = loads_tag()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         now_ms = ctx.timer_service().current_processing_time()
@@ -93,19 +97,15 @@ class CallAssembly(KeyedProcessFunction):
     def _emit(self, rows: Iterator[Any], started_at_ms: int) -> Iterator[Any]:
         dt = partition_date(started_at_ms)
         for row in rows:
-            flink_row = to_flink_row(row, _COLUMNS[type(row)], dt)
-            yield flink_row if isinstance(row, Segment) else (self._tags[type(row)], flink_row)
+            table = _TABLES[type(row)]
+            flink_row = to_flink_row(row, _COLUMNS[table], dt)
+            yield flink_row if table is SEGMENTS else (self._tags[table], flink_row)
+            if self._has_warehouse:
+                yield self._loads_tag, load_row(table, row)
 
 
-def _names(table: Table) -> tuple[str, ...]:
-    return tuple(column.name for column in table.columns)
-
-
-_COLUMNS: dict[type[Any], tuple[str, ...]] = {
-    Segment: _names(SEGMENTS),
-    Summary: _names(CALLS),
-    Ledger: _names(LEDGER),
-}
+_TABLES: dict[type[Any], Table] = {table.row: table for table in (SEGMENTS, CALLS, LEDGER)}
+_COLUMNS = {table: tuple(column.name for column in table.columns) for table in _TABLES.values()}
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Window)

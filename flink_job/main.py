@@ -23,6 +23,7 @@ from flink_job.settings import (
     read_properties,
 )
 from flink_job.topology import ModelUdfs, build_topology, model_udfs
+from flink_job.warehouse_writer import write_to_warehouse
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS
 
 JOB_NAME = "call-sentiment"
@@ -76,6 +77,8 @@ def build_job(
     )
     write_to_lake(tables, sinks, settings.lake.root, auto_compaction=settings.lake.auto_compaction)
     pin_sink_uids(env, [table for table, _ in sinks])
+    if spec := settings.warehouse_spec():
+        write_to_warehouse(tables, outputs.loads, spec, settings.warehouse.rules())
     return Job(env, tables)
 
 

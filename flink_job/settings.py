@@ -14,11 +14,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_core import PydanticUndefined
 
 from connectors.remote_models.spec import BackendSpec
+from connectors.warehouse.contract import WarehouseSpec
+from connectors.warehouse.loading import LoadRules
 from flink_job.model_settings import (
     AudioModelSettings,
     LanguageModelSettings,
@@ -93,6 +96,58 @@ class LakeSettings(Group):
     auto_compaction: Annotated[
         bool, Field(description="join the small files of one checkpoint")
     ] = True
+
+
+class WarehouseSettings(Group):
+    """Where the newest rows go, for queries."""
+
+    url: Annotated[
+        OptionalText,
+        Field(
+            description="redshift://workgroup/NAME/DATABASE, redshift://cluster/NAME/DATABASE, or "
+            "postgresql://user@host/database without its password; unset: no warehouse"
+        ),
+    ] = None
+    db_schema: Annotated[
+        str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="schema of the tables")
+    ] = "public"
+    region: Annotated[
+        OptionalText, Field(description="Redshift: AWS region; unset: that of the streams")
+    ] = None
+    db_user: Annotated[
+        OptionalText, Field(description="Redshift, provisioned: user, by temporary credentials")
+    ] = None
+    secret_arn: Annotated[
+        OptionalText, Field(description="Redshift: secret of its user; unset: the job's role")
+    ] = None
+    copy_role_arn: Annotated[
+        str, Field(min_length=1, description="Redshift: role that reads the staged objects")
+    ] = "default"
+    staging_root: Annotated[
+        OptionalText, Field(description="Redshift: s3://bucket/prefix for rows on their way")
+    ] = None
+    endpoint: Annotated[
+        OptionalText, Field(description="of a local stand-in for the Data API; unset on AWS")
+    ] = None
+    batch_rows: Annotated[Count, Field(description="so many rows are loaded at once")] = 5_000
+    batch_bytes: Annotated[
+        int, Field(ge=1_000, le=50_000_000, description="or so many bytes of them")
+    ] = 4_000_000
+    batch_wait_ms: Annotated[PositiveMillis, Field(description="or what waited so long")] = 10_000
+    poll_ms: Annotated[PositiveMillis, Field(description="between two looks at a load")] = 500
+    max_waiting_rows: Annotated[
+        Count,
+        Field(description="rows of a table kept while it is away; then the job slows"),
+    ] = 100_000
+
+    def rules(self) -> LoadRules:
+        return LoadRules(
+            batch_rows=self.batch_rows,
+            batch_bytes=self.batch_bytes,
+            batch_wait_ms=self.batch_wait_ms,
+            poll_ms=self.poll_ms,
+            max_waiting_rows=self.max_waiting_rows,
+        )
 
 
 class TimeSettings(Group):
@@ -244,6 +299,7 @@ class Settings(Group):
 
     streams: StreamSettings
     lake: LakeSettings
+    warehouse: WarehouseSettings = WarehouseSettings()
     time: TimeSettings = TimeSettings()
     calls: CallSettings = CallSettings()
     limits: LimitSettings = LimitSettings()
@@ -268,6 +324,22 @@ class Settings(Group):
         yield "models.text", self.models_text
         for language, group in self.models_text_of_language.items():
             yield f"models.text.{language}", group
+
+    def warehouse_spec(self) -> WarehouseSpec | None:
+        """Which warehouse; None where there is none."""
+        warehouse = self.warehouse
+        if warehouse.url is None:
+            return None
+        return WarehouseSpec(
+            url=warehouse.url,
+            schema=warehouse.db_schema,
+            region=warehouse.region or self.streams.region,
+            db_user=warehouse.db_user,
+            secret_arn=warehouse.secret_arn,
+            copy_role_arn=warehouse.copy_role_arn,
+            staging_root=warehouse.staging_root,
+            endpoint=warehouse.endpoint,
+        )
 
     def audio_backend(self) -> BackendSpec:
         """Who scores voices."""
@@ -430,10 +502,40 @@ def _check_together(settings: Settings) -> None:
             settings.limits.min_sample_rate_hz,
             "is above max.sample.rate.hz; lower it",
         )
+    _check_warehouse(settings.warehouse)
     check_model_settings("models.audio", settings.models_audio, ())
     check_model_settings("models.text", settings.models_text, settings.models_text.languages)
     for language, group in settings.models_text_of_language.items():
         check_model_settings(f"models.text.{language}", group, (language,))
+
+
+def _check_warehouse(warehouse: WarehouseSettings) -> None:
+    if warehouse.url is None:
+        return
+    url = urlsplit(warehouse.url)
+    if url.password is not None:
+        raise SettingsError(
+            "warehouse", "url", _without_password(url), "no password here; set PGPASSWORD"
+        )
+    if url.scheme in ("postgresql", "postgres"):
+        return
+    names = [part for part in url.path.split("/") if part]
+    if url.scheme != "redshift" or url.netloc not in ("cluster", "workgroup") or len(names) != 2:  # noqa: PLR2004
+        raise SettingsError(
+            "warehouse",
+            "url",
+            warehouse.url,
+            "use redshift://workgroup/NAME/DATABASE, redshift://cluster/NAME/DATABASE or "
+            "postgresql://user@host/database",
+        )
+    if warehouse.staging_root is None:
+        raise SettingsError(
+            "warehouse", "staging.root", "", "is required for Redshift; name s3://bucket/prefix"
+        )
+
+
+def _without_password(url: SplitResult) -> str:
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
 
 
 def _list(names: Any) -> str:

@@ -7,7 +7,8 @@
 
 Intake sees every record of a call and decides; its work (windows to score, utterances to score,
 the call's close) passes the models in order, so assembly never waits for what is on its way.
-What a step cannot use leaves as a reject.
+What a step cannot use leaves as a reject. Segments, calls and ledger leave once more for the
+warehouse.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from connectors.remote_models.opening import open_audio_scorer, open_text_scorer
 from flink_job.arrows import (
     calls_tag,
     ledger_tag,
+    loads_tag,
     opened_type,
     records_type,
     rejects_tag,
@@ -51,6 +53,8 @@ class Outputs(NamedTuple):
     calls: DataStream
     ledger: DataStream
     rejects: DataStream
+    loads: DataStream
+    """Segments, calls and ledger once more for the warehouse; nothing where there is none."""
 
 
 class ModelUdfs(NamedTuple):
@@ -94,6 +98,7 @@ def build_topology(
         calls=segments.get_side_output(calls_tag()),
         ledger=segments.get_side_output(ledger_tag()),
         rejects=opened_audio.refused.union(opened_text.refused, work.refused),
+        loads=segments.get_side_output(loads_tag()),
     )
 
 
@@ -162,7 +167,11 @@ def score(
 def assemble(scored: DataStream, settings: Settings) -> DataStream:
     return _named(
         keyed(scored, scored_type()).process(
-            CallAssembly(settings.fusion.fuser(), settings.calls.text_wait_ms),
+            CallAssembly(
+                settings.fusion.fuser(),
+                settings.calls.text_wait_ms,
+                has_warehouse=settings.warehouse.url is not None,
+            ),
             output_type=row_type(SEGMENTS),
         ),
         "assembly",

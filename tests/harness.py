@@ -182,6 +182,9 @@ class KeyedHarness:
         self._map_states.append(state)
         return state
 
+    def get_list_state(self, descriptor: Any) -> _ListState:
+        return _ListState(self, self._values.setdefault(descriptor.name, {}))
+
     def timer_service(self) -> KeyedHarness:
         return self
 
@@ -219,6 +222,22 @@ class _ValueState:
     def update(self, value: Any) -> None:
         assert type(value) is bytes, "a state of bytes takes bytes"
         self._by_key[self._harness.get_current_key()] = value
+
+    def clear(self) -> None:
+        self._by_key.pop(self._harness.get_current_key(), None)
+
+
+class _ListState:
+    def __init__(self, harness: KeyedHarness, by_key: dict[str, Any]) -> None:
+        self._harness = harness
+        self._by_key = by_key
+
+    def add(self, value: Any) -> None:
+        assert type(value) is bytes, "a state of bytes takes bytes"
+        self._by_key.setdefault(self._harness.get_current_key(), []).append(value)
+
+    def get(self) -> Iterator[Any]:
+        return iter(self._by_key.get(self._harness.get_current_key(), []))
 
     def clear(self) -> None:
         self._by_key.pop(self._harness.get_current_key(), None)

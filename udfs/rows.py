@@ -193,6 +193,7 @@ CALLS = Table("calls", "call_summary", Summary, ("call_id", "participant_id"), "
 LEDGER = Table("ledger", "call_ledger", Ledger, ("call_id", "participant_id"), "started_at")
 REJECTS = Table("rejects", None, Reject, ("stream", "shard", "sequence_number"), "arrival")
 TABLES = (SEGMENTS, CALLS, LEDGER, REJECTS)
+WAREHOUSE_TABLES = tuple(table for table in TABLES if table.warehouse_table is not None)
 
 
 def partition_date(epoch_ms: int) -> str:
