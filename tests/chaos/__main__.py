@@ -1,11 +1,12 @@
 """Break what the job stands in and look at the rows: ``python -m tests.chaos`` (``make chaos``).
 
 A standalone Flink cluster of one job manager and two task managers runs the job at parallelism 2,
-with kinesalite, S3 on moto. One job lives through all rounds. In each round two recorded calls and a chat are
-replayed at half again the speed of speech, in disorder and with duplicates; in their middle one
-thing fails (``tests.chaos.faults``), or several. Then the newest rows must be those of ``offline``,
-no committed row may stand twice, and nothing may have been refused. Recovery time is from the
-moment at which what failed is back (or was killed) to the first new row in S3.
+with kinesalite, S3 on moto and an embedded PostgreSQL. One job lives through all rounds. In each
+round two recorded calls and a chat are replayed at half again the speed of speech, in disorder and
+with duplicates; in their middle one thing fails (``tests.chaos.faults``), or several. Then the
+newest rows must be those of ``offline``, in S3 and in the warehouse, no committed row may stand
+twice, and nothing may have been refused. Recovery time is from the moment at which what failed is
+back (or was killed) to the first new row in S3, or in the warehouse where it was that.
 
 Exit code 0 when every round was exact.
 """
@@ -61,7 +62,7 @@ class Chaos:
         try:
             world = self._open_world()
             calls = copy_calls(self._recordings, f"{name}-{seed}", trial.clock_off_ms)
-            result = play(world, calls, self._reference, trial.fault, dice)
+            result = play(world, calls, self._reference, trial, dice)
         except (RoundError, ClusterError) as error:
             result = RoundResult((str(error),), None, time.monotonic() - began_s)
         if result.problems:

@@ -35,6 +35,7 @@ SLOTS = 2
 """Of a task manager."""
 WORKER = "pyflink.fn_execution.beam.beam_boot"
 TERMINAL = ("FAILED", "FINISHED", "CANCELED")
+_BASH = "/bin/bash"
 _POLL_S = 0.2
 _WAIT_S = 180.0
 _SUBMITTED = re.compile(r"JobID ([0-9a-f]{32})")
@@ -136,9 +137,7 @@ class FlinkCluster:
                 if self._get("/overview")["slots-total"] >= count:
                     return
 
-    def submit(
-        self, properties: Path, parallelism: int, restore_from: Path | None = None
-    ) -> str:
+    def submit(self, properties: Path, parallelism: int, restore_from: Path | None = None) -> str:
         """Start the job detached and return its id.
 
         Args:
@@ -152,7 +151,7 @@ class FlinkCluster:
         restore = ["--fromSavepoint", restore_from.as_uri()] if restore_from else []
         done = subprocess.run(
             [
-                "bash", FLINK / "bin" / "flink", "run", "--detached",
+                _BASH, FLINK / "bin" / "flink", "run", "--detached",
                 "--parallelism", str(parallelism), *restore,
                 "--pyExecutable", sys.executable, "--pyClientExecutable", sys.executable,
                 "--pyModule", "flink_job.main", "--jarfile", JAR.resolve(),
@@ -300,7 +299,7 @@ class FlinkCluster:
     def _start(self, script: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.work_dir / "logs" / f"{script}.out").open("ab") as output:
             return subprocess.Popen(
-                ["bash", FLINK / "bin" / script, *arguments],
+                [_BASH, FLINK / "bin" / script, *arguments],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -316,7 +315,7 @@ class FlinkCluster:
         return self._send(path, "POST", json.dumps(body).encode())
 
     def _send(self, path: str, method: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - our own server
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.rest_port}{path}",
             data=body,
             method=method,

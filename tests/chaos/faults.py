@@ -8,19 +8,15 @@ from __future__ import annotations
 import random
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 from flink_job.local import STREAMS
-from tests.chaos.rounds import Fault
+from tests.chaos.rounds import Trial
 from tests.chaos.world import World
 
 OUTAGE_S = 30.0
+WAREHOUSE_OUTAGE_S = 60.0
 _RESHARD_PAUSE_S = 4.0
-
-
-def nothing(_world: World, _dice: random.Random) -> None:
-    """No fault: what a round looks like without one."""
 
 
 def kill_task_manager(world: World, dice: random.Random) -> None:
@@ -64,9 +60,24 @@ def shut_s3(world: World, _dice: random.Random) -> None:
     world.s3.open()
 
 
+def stop_warehouse(world: World, _dice: random.Random) -> None:
+    """The warehouse is away for longer."""
+    world.warehouse.kill()
+    time.sleep(WAREHOUSE_OUTAGE_S)
+    world.warehouse.start()
+
+
+def kill_warehouse_before_merge(world: World, _dice: random.Random) -> None:
+    """``kill -9`` the warehouse between a load's COPY and its MERGE, and start it again."""
+    world.warehouse.kill_before_merge()
+    world.warehouse.start()
+
+
 def several(world: World, dice: random.Random) -> None:
-    """Shards split, S3 and Kinesis away, processes of every kind killed."""
+    """Shards split; S3, Kinesis and the warehouse away; processes of every kind killed."""
     with ExitStack() as back:
+        world.warehouse.kill()
+        back.callback(world.warehouse.start)
         _split(world, STREAMS["audio"], dice)
         world.s3.shut()
         back.callback(world.s3.open)
@@ -79,16 +90,6 @@ def several(world: World, dice: random.Random) -> None:
     replace_job_manager(world, dice)
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A fault with the words for it."""
-
-    title: str
-    fault: Fault = nothing
-    clock_off_ms: int = 0
-    """The clocks of the producers are so much ahead, every other one behind."""
-
-
 TRIALS: dict[str, Trial] = {
     "nothing": Trial("no fault"),
     "task-manager": Trial("task manager killed, another started", kill_task_manager),
@@ -97,6 +98,12 @@ TRIALS: dict[str, Trial] = {
     "kinesis": Trial("Kinesis away for 30 s", stop_kinesis),
     "reshard": Trial("shards split, then merged", reshard),
     "s3": Trial("S3 answers 503 for 30 s", shut_s3),
+    "warehouse": Trial("warehouse away for 60 s", stop_warehouse, is_of_warehouse=True),
+    "merge": Trial(
+        "warehouse killed between COPY and MERGE",
+        kill_warehouse_before_merge,
+        is_of_warehouse=True,
+    ),
     "clock": Trial("producers' clocks off by an hour", clock_off_ms=3_600_000),
     "several": Trial("most of these at once", several),
 }

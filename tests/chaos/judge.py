@@ -1,4 +1,4 @@
-"""Is anything lost, doubled, stale or refused? From committed files only."""
+"""Is anything lost, doubled, stale or refused? By committed files, and by the warehouse."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.lake_reader import newest, read_rows
 from tests.chaos.calls import COMPARED, DRAWN_BY_THE_REPLAY, Reference, RoundCalls
+from tests.chaos.world import World
 from tests.row_comparison import differences
 from udfs.rows import REJECTS, Table
 
@@ -16,22 +17,37 @@ _SHOWN = 3
 
 
 def problems(
-    root: str, calls: RoundCalls, reference: Reference, skip: frozenset[str]
+    world: World, calls: RoundCalls, reference: Reference, skip: frozenset[str]
 ) -> Iterator[str]:
     """What is wrong with the rows of a round, a line each; nothing when all is well.
 
     Args:
-        root: of the lake.
+        world: where the rows are.
         calls: of the round.
         reference: what they must leave.
-        skip: files from before the round.
+        skip: files of the lake from before the round.
     """
     for table in COMPARED:
-        rows = [row for row in read_rows(root, table, skip) if row.call_id in calls.call_ids]
+        rows = [row for row in read_rows(world.lake, table, skip) if row.call_id in calls.call_ids]
         yield from _wrong_rows(table, rows, reference.rows(table, calls))
         yield from _doubled_rows(table, rows)
-    for reject in read_rows(root, REJECTS, skip):
+        if count := num_behind(world, calls, table, skip):
+            yield f"the warehouse lacks {count} of the newest rows of {table.folder}, or has others"
+    for reject in read_rows(world.lake, REJECTS, skip):
         yield f"reject {reject.reason} at {reject.stream} {reject.sequence_number}"
+
+
+def num_behind(world: World, calls: RoundCalls, table: Table, skip: frozenset[str]) -> int:
+    """In how many keys the warehouse is not what the lake's newest rows are, revisions included."""
+    lake = newest(read_rows(world.lake, table, skip), table)
+    wanted = {_key(row, table): row for row in lake if row.call_id in calls.call_ids}
+    found = {
+        _key(row, table): row
+        for row in world.warehouse.rows(table)
+        if row.call_id in calls.call_ids
+    }
+    differing = sum(found[key] != wanted[key] for key in wanted.keys() & found)
+    return len(wanted.keys() ^ found) + differing
 
 
 def _wrong_rows(table: Table, rows: list[Any], expected: list[Any]) -> Iterator[str]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.lake_reader import finished_files, read_rows
 from connectors.replay import Replayer
 from flink_job.local import STREAMS
-from tests.chaos.calls import Reference, RoundCalls
-from tests.chaos.judge import problems
+from tests.chaos.calls import COMPARED, Reference, RoundCalls
+from tests.chaos.judge import num_behind, problems
 from tests.chaos.world import World
 from udfs.replay_plan import ReplayOptions, plan_replay
-from udfs.rows import ALL_PARTICIPANTS, LEDGER, SEGMENTS, TABLES
+from udfs.rows import ALL_PARTICIPANTS, LEDGER, SEGMENTS, TABLES, Table
 
 SPEED = 1.5
 SHUFFLE_MS = 500
@@ -26,6 +27,18 @@ _POLL_S = 0.5
 
 Fault = Callable[[World, random.Random], None]
 """Lets something fail and come back; returns when it is whole again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A fault with the words for it."""
+
+    title: str
+    fault: Fault = lambda _world, _dice: None
+    clock_off_ms: int = 0
+    """The clocks of the producers are so much ahead, every other one behind."""
+    is_of_warehouse: bool = False
+    """Recovery is told by the warehouse's rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +58,10 @@ class RoundError(RuntimeError):
 class Watch:
     """What a round has committed so far."""
 
-    def __init__(self, lake: str, calls: RoundCalls) -> None:
-        self._lake = lake
+    def __init__(self, world: World, calls: RoundCalls) -> None:
+        self._world = world
         self._calls = calls
-        self.earlier = finished_files(lake, TABLES)
+        self.earlier = finished_files(world.lake, TABLES)
 
     def num_windows(self) -> int:
         rows = self._rows(SEGMENTS)
@@ -64,13 +77,21 @@ class Watch:
         }
         return closed >= self._calls.call_ids
 
-    def _rows(self, table: Any) -> Iterable[Any]:
-        rows = read_rows(self._lake, table, self.earlier)
+    def num_behind(self, table: Table) -> int:
+        """How many rows the warehouse has yet to get."""
+        return num_behind(self._world, self._calls, table, self.earlier)
+
+    def _rows(self, table: Table) -> list[Any]:
+        rows = read_rows(self._world.lake, table, self.earlier)
         return [row for row in rows if row.call_id in self._calls.call_ids]
 
 
 def play(
-    world: World, calls: RoundCalls, reference: Reference, fault: Fault, dice: random.Random
+    world: World,
+    calls: RoundCalls,
+    reference: Reference,
+    trial: Trial,
+    dice: random.Random,
 ) -> RoundResult:
     """Replay calls, let a fault happen in their middle, wait until they are closed, and judge.
 
@@ -79,23 +100,37 @@ def play(
         ClusterError: the job ended.
     """
     began_s = time.monotonic()
-    watch = Watch(world.lake, calls)
+    watch = Watch(world, calls)
     replay = _start_replay(world, calls, seed=dice.randrange(1_000_000))
     share = dice.uniform(0.15, 0.4)
     _wait(world, lambda: watch.num_windows() >= share * reference.num_windows(calls))
-    fault(world, dice)
-    over_ms = time.time() * 1000
-    _wait(world, lambda: watch.has_segment_since(over_ms) or watch.is_closed())
-    recovery_s = time.time() - over_ms / 1000
-    has_new_row = watch.has_segment_since(over_ms)
+    trial.fault(world, dice)
+    recovery_s = _recovery_s(world, watch, in_warehouse=trial.is_of_warehouse)
     replay.join()
     _wait(world, watch.is_closed)
     world.wait_for_checkpoints(2)
+    with suppress(RoundError):  # what is behind then, the judge tells
+        _wait(world, lambda: not any(watch.num_behind(table) for table in COMPARED))
     return RoundResult(
-        problems=tuple(problems(world.lake, calls, reference, watch.earlier)),
-        recovery_s=recovery_s if has_new_row else None,
+        problems=tuple(problems(world, calls, reference, watch.earlier)),
+        recovery_s=recovery_s,
         seconds=time.monotonic() - began_s,
     )
+
+
+def _recovery_s(world: World, watch: Watch, *, in_warehouse: bool) -> float | None:
+    """From now, when all is whole again, to the first new row; None if all calls close without."""
+    over_s = time.time()
+    num_loads = world.warehouse.num_loads()
+
+    def has_new_row() -> bool:
+        if in_warehouse:
+            return world.warehouse.num_loads() > num_loads
+        return watch.has_segment_since(over_s * 1000)
+
+    _wait(world, lambda: has_new_row() or watch.is_closed())
+    recovery_s = time.time() - over_s
+    return recovery_s if has_new_row() else None
 
 
 def _start_replay(world: World, calls: RoundCalls, seed: int) -> threading.Thread:

@@ -1,4 +1,4 @@
-"""All that the job stands in: Kinesis, S3 and a Flink cluster, each of which can fail."""
+"""All that the job stands in: Kinesis, S3, a warehouse, a Flink cluster; each of them can fail."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from flink_job.local import SHARDS, STREAMS, free_port, local_groups, write_prop
 from tests.chaos.cluster import FlinkCluster
 from tests.chaos.object_store import CREDENTIALS, ObjectStore
 from tests.chaos.producer import PatientProducer
+from tests.chaos.warehouse import Warehouse
 
 BUCKET = "calls"
 TASK_MANAGERS = 2
@@ -41,7 +42,7 @@ class World:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self.work_dir.mkdir(parents=True)
+        self.work_dir.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             self.s3 = stack.enter_context(ObjectStore())
             stack.enter_context(_environment(self.s3.judges_endpoint))
@@ -52,12 +53,12 @@ class World:
             self.producer = PatientProducer(self._kinesalite.endpoint)
             for kind, name in STREAMS.items():
                 self.producer.create_stream(name, SHARDS[kind])
-            groups = local_groups({}, self._kinesalite.endpoint, self.lake)
+            self.warehouse = stack.enter_context(Warehouse(self.work_dir / "warehouse"))
+            given = {"warehouse": {"url": self.warehouse.url, "batch.wait.ms": "2000"}}
+            groups = local_groups(given, self._kinesalite.endpoint, self.lake)
             self.properties = write_properties(groups, self.work_dir)
             environment = {**CREDENTIALS, ENDPOINT_VARIABLE: self.s3.endpoint}
-            self.cluster = stack.enter_context(
-                FlinkCluster(self.work_dir / "flink", environment)
-            )
+            self.cluster = stack.enter_context(FlinkCluster(self.work_dir / "flink", environment))
             self.cluster.start(TASK_MANAGERS)
             self.job_id = self.cluster.submit(self.properties, self.parallelism)
             stack.enter_context(Heartbeats(self.producer, list(STREAMS.values())))
