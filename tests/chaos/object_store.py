@@ -18,7 +18,9 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-CREDENTIALS = {
+from connectors.object_store import ENDPOINT_VARIABLE
+
+_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -36,8 +38,9 @@ class ObjectStore:
         self._is_down = threading.Event()
         buckets = DomainDispatcherApplication(create_backend_app)
         self._servers = [_serve(buckets), _serve(self._with_door(buckets))]
-        self.judges_endpoint, self.endpoint = (
-            f"http://127.0.0.1:{server.server_port}" for server in self._servers
+        self.judges_environment, self.environment = (
+            {**_CREDENTIALS, ENDPOINT_VARIABLE: f"http://127.0.0.1:{server.server_port}"}
+            for server in self._servers
         )
 
     def __enter__(self) -> Self:

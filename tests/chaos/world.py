@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +13,10 @@ from typing import Self
 import boto3
 
 from connectors.kinesalite import Kinesalite
-from connectors.object_store import ENDPOINT_VARIABLE
 from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, free_port, local_groups, write_properties
 from tests.chaos.cluster import FlinkCluster
-from tests.chaos.object_store import CREDENTIALS, ObjectStore
+from tests.chaos.object_store import ObjectStore
 from tests.chaos.producer import PatientProducer
 from tests.chaos.warehouse import Warehouse
 
@@ -45,7 +44,7 @@ class World:
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             self.s3 = stack.enter_context(ObjectStore())
-            stack.enter_context(_environment(self.s3.judges_endpoint))
+            stack.enter_context(environment_of(self.s3.judges_environment))
             boto3.client("s3").create_bucket(Bucket=BUCKET)
             self._kinesis_port = free_port()
             self.start_kinesis()
@@ -57,8 +56,9 @@ class World:
             given = {"warehouse": {"url": self.warehouse.url, "batch.wait.ms": "2000"}}
             groups = local_groups(given, self._kinesalite.endpoint, self.lake)
             self.properties = write_properties(groups, self.work_dir)
-            environment = {**CREDENTIALS, ENDPOINT_VARIABLE: self.s3.endpoint}
-            self.cluster = stack.enter_context(FlinkCluster(self.work_dir / "flink", environment))
+            self.cluster = stack.enter_context(
+                FlinkCluster(self.work_dir / "flink", self.s3.environment)
+            )
             self.cluster.start(TASK_MANAGERS)
             self.job_id = self.cluster.submit(self.properties, self.parallelism)
             stack.enter_context(Heartbeats(self.producer, list(STREAMS.values())))
@@ -104,11 +104,10 @@ class World:
 
 
 @contextmanager
-def _environment(s3_endpoint: str) -> Iterator[None]:
-    """Let this process see S3, while it looks at the rows."""
+def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables for this process, such as where it sees S3, and no longer than needed."""
     before = dict(os.environ)
-    os.environ.update(CREDENTIALS)
-    os.environ[ENDPOINT_VARIABLE] = s3_endpoint
+    os.environ.update(variables)
     try:
         yield
     finally:
