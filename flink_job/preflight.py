@@ -1,4 +1,4 @@
-"""Before anything starts: can every setting be used? Streams, models, output."""
+"""Before anything starts: can every setting be used? Streams, output, warehouse, models."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from connectors.kinesis_client import KinesisError, connect
 from connectors.object_store import ObjectStoreError, check_writable
 from connectors.remote_models.client import CallError
 from connectors.remote_models.probe import probe_audio, probe_text
+from connectors.warehouse.check import check_warehouse
+from connectors.warehouse.contract import WarehouseError, WarehouseSpec
+from connectors.warehouse.opening import open_session
 from flink_job.model_settings import (
     AudioModelSettings,
     LanguageModelSettings,
@@ -40,6 +43,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for key, name in (("audio.stream", streams.audio_stream), ("text.stream", streams.text_stream)):
         yield _finding(f"stream {name}", partial(_check_stream, settings, key, name))
     yield _finding(f"output {settings.lake.root}", partial(check_output, settings))
+    if spec := settings.warehouse_spec():
+        yield _finding(f"warehouse {spec.url}", partial(_check_warehouse, spec))
     yield from _examine_models(settings)
     yield from _examine_fusion(settings)
 
@@ -118,6 +123,17 @@ def check_output(settings: Settings) -> None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SettingsError("lake", "root", root, f"{reason}; name a folder to write to") from None
+
+
+def _check_warehouse(spec: WarehouseSpec) -> None:
+    try:
+        session = open_session(spec)
+        try:
+            check_warehouse(session, spec)
+        finally:
+            session.close()
+    except WarehouseError as error:
+        raise SettingsError("warehouse", "url", spec.url, str(error)) from None
 
 
 def check_models(settings: Settings) -> None:

@@ -513,7 +513,7 @@ def _check_warehouse(warehouse: WarehouseSettings) -> None:
     if warehouse.url is None:
         return
     url = urlsplit(warehouse.url)
-    if url.password is not None:
+    if url.password:
         raise SettingsError(
             "warehouse", "url", _without_password(url), "no password here; set PGPASSWORD"
         )

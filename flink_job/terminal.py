@@ -12,6 +12,7 @@ from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_reader import LakeError
 from connectors.replay import InjectError
+from connectors.warehouse.contract import WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
@@ -30,8 +31,9 @@ _WRONG_USE = (
     KinesaliteError,
     ModelError,
     TrainingError,
+    WarehouseError,
 )
-_FAILED = (LocalJobError, KinesisError, LakeError)
+_FAILED = (LocalJobError, KinesisError, LakeError, WarehouseError)
 
 
 @contextmanager

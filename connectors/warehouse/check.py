@@ -10,7 +10,8 @@ from connectors.warehouse.migrations import (
     refuse_newer,
     schema_exists,
 )
-from connectors.warehouse.schema import WAREHOUSE_TABLES, warehouse_name
+from connectors.warehouse.schema import warehouse_name
+from udfs.rows import WAREHOUSE_TABLES
 
 OLDEST_POSTGRESQL = 15
 """The first with MERGE."""

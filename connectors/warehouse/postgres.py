@@ -8,10 +8,11 @@ The password is libpq's affair (``PGPASSWORD``, ``PGPASSFILE``, ``~/.pgpass``), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -121,12 +122,22 @@ class PostgresWarehouse:
     def _run(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         table = batch.table
         connection.execute(create_stage(table, self._schema).encode())
-        with connection.cursor().copy(copy_from_client(table).encode()) as copy:
-            copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
-            for values in _wire_rows(table, batch.rows):
-                copy.write_row(values)
+        copy_rows(connection, batch)
         for statement in merge_stage(table, self._schema, batch.batch_id, len(batch.rows)):
             connection.execute(statement.encode())
+
+
+def copy_rows(connection: psycopg.Connection[Any], batch: Batch) -> None:
+    """Send a batch's rows to its stage, which is there.
+
+    Raises:
+        psycopg.Error: they were not taken.
+    """
+    table = batch.table
+    with connection.cursor().copy(copy_from_client(table).encode()) as copy:
+        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
+        for values in _wire_rows(table, batch.rows):
+            copy.write_row(values)
 
 
 class _Connection:
@@ -171,14 +182,13 @@ def _address(url: str) -> Address:
 
 
 def _wire_rows(table: Table, rows: tuple[Any, ...]) -> Iterator[list[Any]]:
-    readers: list[tuple[str, Callable[[Any], Any] | None]] = [
-        (column.name, _instant if column.type == "timestamp" else None) for column in table.columns
-    ]
+    values_of = attrgetter(*(column.name for column in table.columns))
+    instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
     for row in rows:
-        yield [
-            convert(getattr(row, name)) if convert else getattr(row, name)
-            for name, convert in readers
-        ]
+        values = list(values_of(row))
+        for i in instants:
+            values[i] = _instant(values[i])
+        yield values
 
 
 def _instant(epoch_ms: int | None) -> datetime | None:

@@ -84,7 +84,7 @@ class RedshiftWarehouse:
         if state.is_running:
             return False
         if state.status != "FINISHED":
-            msg = f"the load was {state.status.lower()}: {state.reason or 'no reason given'}"
+            msg = f"the load {state.end}"
             raise LoadError(msg)
         self._staging.delete(batch)
         return True
@@ -155,7 +155,7 @@ class RedshiftSession:
             time.sleep(pause_s)
             pause_s = min(MAX_POLL_S, 1.5 * pause_s)
         if state.status != "FINISHED":
-            msg = f"Redshift {state.status.lower()}: {state.reason or 'no reason given'}"
+            msg = f"Redshift: the transaction {state.end}"
             raise WarehouseError(msg)
 
 

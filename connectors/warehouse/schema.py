@@ -32,9 +32,7 @@ import re
 from dataclasses import dataclass
 
 from connectors.warehouse.contract import Dialect, WarehouseError
-from udfs.rows import TABLES, Column, ColumnType, Table
-
-WAREHOUSE_TABLES = tuple(table for table in TABLES if table.warehouse_table is not None)
+from udfs.rows import Column, ColumnType, Table
 
 SORT_KEYS = {"call_segment": "window_start_at", "call_summary": "started_at"}
 """Redshift: what a table is sorted by, if by time."""

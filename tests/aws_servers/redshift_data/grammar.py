@@ -140,9 +140,7 @@ def _check_merge(merge: exp.Merge) -> None:
 
 def _check_condition(condition: exp.Expr | None, sides: set[str]) -> None:
     for predicate in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-        compared = (
-            [predicate.this, predicate.expression] if isinstance(predicate, exp.EQ) else []
-        )
+        compared = [predicate.this, predicate.expression] if isinstance(predicate, exp.EQ) else []
         columns = [side for side in compared if isinstance(side, exp.Column)]
         if len(columns) != len(sides) or {column.table for column in columns} != sides:
             msg = "ERROR: MERGE ON takes equal predicates between target and source columns only"

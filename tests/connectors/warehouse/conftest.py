@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL for the session, a fresh schema for each test."""
+"""A fresh schema for each test."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.warehouse.contract import WarehouseSpec
-from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.postgres import PostgresSession, PostgresWarehouse
-
-
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory) -> Iterator[str]:
-    with embedded_postgres(tmp_path_factory.mktemp("warehouse") / "data") as url:
-        yield url
 
 
 @pytest.fixture
