@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,15 +25,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.chaos.calls import Reference, copy_calls
-from tests.chaos.cluster import ROOT, ClusterError
+from tests.chaos.calls import Reference, copy_calls, make_reference, recordings
+from tests.chaos.cluster import ClusterError
 from tests.chaos.faults import TRIALS
 from tests.chaos.results import as_json, drawn, markdown
 from tests.chaos.rounds import RoundError, RoundResult, play
 from tests.chaos.world import World
-from udfs.call_folder import CallFolder, read_call_folders
-
-RECORDINGS = ("sample-1-pleasant", "sample-2-turns-sour", "sample-3-chat")
+from udfs.call_folder import CallFolder
 
 
 class Chaos:
@@ -76,25 +73,6 @@ class Chaos:
             folder = self._work_dir / f"world-{self._num_worlds}"
             self._world = self._stack.enter_context(World(folder))
         return self._world
-
-
-def make_reference(output: Path) -> Reference:
-    """The rows of the samples without a stream."""
-    subprocess.run(
-        [
-            sys.executable, "-m", "flink_job.cli", "offline",
-            "--calls", ROOT / "samples", "--output", output,
-        ],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return Reference(output)
-
-
-def recordings(names: tuple[str, ...] = RECORDINGS) -> list[CallFolder]:
-    """Some of the samples."""
-    return [call for call in read_call_folders(ROOT / "samples") if call.call_id in names]
 
 
 def main() -> int:

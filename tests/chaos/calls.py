@@ -7,6 +7,8 @@ recordings, as ``offline`` gives them once, with name and time changed.
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,10 +18,12 @@ from typing import Any
 import msgspec
 
 from connectors.lake_reader import newest, read_rows
-from udfs.call_folder import CallFolder
+from udfs.call_folder import CallFolder, read_call_folders
 from udfs.rows import CALLS, LEDGER, SEGMENTS, EpochMs, Table
 
 COMPARED = (SEGMENTS, CALLS, LEDGER)
+ROOT = Path(__file__).resolve().parents[2]
+RECORDINGS = ("sample-1-pleasant", "sample-2-turns-sour", "sample-3-chat")
 DRAWN_BY_THE_REPLAY = ("chunks_duplicate",)
 
 
@@ -84,6 +88,25 @@ class Reference:
 
     def num_windows(self, calls: RoundCalls) -> int:
         return len(self.rows(SEGMENTS, calls))
+
+
+def make_reference(output: Path) -> Reference:
+    """The rows of the samples without a stream."""
+    subprocess.run(
+        [
+            sys.executable, "-m", "flink_job.cli", "offline",
+            "--calls", ROOT / "samples", "--output", output,
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    return Reference(output)
+
+
+def recordings(names: tuple[str, ...] = RECORDINGS) -> list[CallFolder]:
+    """Some of the samples."""
+    return [call for call in read_call_folders(ROOT / "samples") if call.call_id in names]
 
 
 def _moved(row: Any, table: Table, call_id: str, shift_ms: int) -> Any:

@@ -28,9 +28,9 @@ import pyflink
 from connectors.object_store import flink_options, install_plugin
 from flink_job.local import free_port
 from flink_job.local_job import ENVIRONMENT, JAR, START_FAST
+from tests.chaos.calls import ROOT
 
 FLINK = Path(pyflink.__file__).parent
-ROOT = Path(__file__).resolve().parents[2]
 SLOTS = 2
 """Of a task manager."""
 WORKER = "pyflink.fn_execution.beam.beam_boot"

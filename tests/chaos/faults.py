@@ -12,7 +12,7 @@ from typing import Any
 
 from flink_job.local import STREAMS
 from tests.chaos.rounds import Trial
-from tests.chaos.world import World
+from tests.chaos.world import PARALLELISM, World
 
 OUTAGE_S = 30.0
 WAREHOUSE_OUTAGE_S = 60.0
@@ -73,6 +73,14 @@ def kill_warehouse_before_merge(world: World, _dice: random.Random) -> None:
     world.warehouse.start()
 
 
+def rescale(world: World, _dice: random.Random) -> None:
+    """Stop with a savepoint and start with more or fewer slots, 1 → 2 → 3 → 1 and back."""
+    for parallelism in (1, 2, 3, 1, PARALLELISM):
+        world.rescale(parallelism)
+        world.cluster.wait_until_running(world.job_id)
+        world.wait_for_checkpoints(2)
+
+
 def several(world: World, dice: random.Random) -> None:
     """Shards split; S3, Kinesis and the warehouse away; processes of every kind killed."""
     with ExitStack() as back:
@@ -105,6 +113,7 @@ TRIALS: dict[str, Trial] = {
         is_of_warehouse=True,
     ),
     "clock": Trial("producers' clocks off by an hour", clock_off_ms=3_600_000),
+    "rescale": Trial("rescaled 1, 2, 3, 1 from savepoints", rescale, speed=0.4),
     "several": Trial("most of these at once", several),
 }
 

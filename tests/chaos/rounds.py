@@ -19,7 +19,6 @@ from tests.chaos.world import World
 from udfs.replay_plan import ReplayOptions, plan_replay
 from udfs.rows import ALL_PARTICIPANTS, LEDGER, SEGMENTS, TABLES, Table
 
-SPEED = 1.5
 SHUFFLE_MS = 500
 DUPLICATE = 0.05
 _LIMIT_S = 300.0
@@ -37,6 +36,8 @@ class Trial:
     fault: Fault = lambda _world, _dice: None
     clock_off_ms: int = 0
     """The clocks of the producers are so much ahead, every other one behind."""
+    speed: float = 1.5
+    """Of the replay, times the speed of speech."""
     is_of_warehouse: bool = False
     """Recovery is told by the warehouse's rows."""
 
@@ -101,7 +102,7 @@ def play(
     """
     began_s = time.monotonic()
     watch = Watch(world, calls)
-    replay = _start_replay(world, calls, seed=dice.randrange(1_000_000))
+    replay = _start_replay(world, calls, trial.speed, seed=dice.randrange(1_000_000))
     share = dice.uniform(0.15, 0.4)
     _wait(world, lambda: watch.num_windows() >= share * reference.num_windows(calls))
     trial.fault(world, dice)
@@ -133,12 +134,12 @@ def _recovery_s(world: World, watch: Watch, *, in_warehouse: bool) -> float | No
     return recovery_s if has_new_row() else None
 
 
-def _start_replay(world: World, calls: RoundCalls, seed: int) -> threading.Thread:
-    options = ReplayOptions(shuffle_ms=SHUFFLE_MS, duplicate=DUPLICATE, seed=seed, speed=SPEED)
+def _start_replay(world: World, calls: RoundCalls, speed: float, seed: int) -> threading.Thread:
+    options = ReplayOptions(shuffle_ms=SHUFFLE_MS, duplicate=DUPLICATE, seed=seed, speed=speed)
     records = plan_replay(calls.folders, options).records
     replayer = Replayer(world.producer, STREAMS)
     thread = threading.Thread(
-        target=replayer.send, args=(records, SPEED), name="replay", daemon=True
+        target=replayer.send, args=(records, speed), name="replay", daemon=True
     )
     thread.start()
     return thread
