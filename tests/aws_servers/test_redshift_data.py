@@ -202,7 +202,7 @@ def test_truncate_commits(redshift, client) -> None:
     run(client, f"INSERT INTO {table} VALUES (1)", f"TRUNCATE {table}", "SELEKT 1")
     run(client, f"INSERT INTO {table} VALUES (1)", "SELEKT 1")
 
-    assert result(client, run(client, f"SELECT COUNT(*) FROM {table}")) == [(0,)]  # noqa: S608
+    assert result(client, run(client, f"SELECT COUNT(*) FROM {table}")) == [(0,)]
 
 
 # --- COPY ----------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from connectors.object_store import flink_options, install_plugin
 from flink_job.local import free_port
 from flink_job.local_job import ENVIRONMENT, JAR, START_FAST
 from tests.chaos.calls import ROOT
+from tests.chaos.object_store import environment_of
 
 FLINK = Path(pyflink.__file__).parent
 SLOTS = 2
@@ -258,6 +259,8 @@ class FlinkCluster:
 
     def _write_configuration(self, environment: Mapping[str, str]) -> None:
         conf = self.work_dir / "conf"
+        with environment_of(environment):
+            s3_options = flink_options()
         options = {
             "jobmanager.rpc.address": "127.0.0.1",
             "jobmanager.rpc.port": str(self._rpc_port),
@@ -289,7 +292,7 @@ class FlinkCluster:
             "metrics.fetcher.update-interval": "500",
             "python.executable": sys.executable,
             "env.java.opts.all": self._java_options,
-            **flink_options(environment),
+            **s3_options,
         }
         lines = [f"{key}: {json.dumps(value)}" for key, value in options.items()]
         (conf / "config.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -363,7 +366,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 def _children(pid: int) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=True)
+        return list(psutil.Process(pid).children(recursive=True))
     return []
 
 

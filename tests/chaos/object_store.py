@@ -6,8 +6,10 @@ looks through the other, also while the job's S3 is down.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -65,7 +67,7 @@ class ObjectStore:
     def _with_door(self, buckets: Any) -> Callable[..., Iterable[bytes]]:
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             if not self._is_down.is_set():
-                return buckets(environ, start_response)
+                return iter(buckets(environ, start_response))
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start_response("503 Slow Down", [("Content-Type", "application/xml")])
             return [_SLOW_DOWN]
@@ -82,3 +84,15 @@ def _serve(application: Any) -> BaseWSGIServer:
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
     threading.Thread(target=server.serve_forever, name="S3", daemon=True).start()
     return server
+
+
+@contextmanager
+def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables for this process, such as where it sees S3, and no longer than needed."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

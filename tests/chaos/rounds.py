@@ -6,15 +6,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.lake_reader import finished_files, read_rows
 from connectors.replay import Replayer
 from flink_job.local import STREAMS
-from tests.chaos.calls import COMPARED, Reference, RoundCalls
-from tests.chaos.judge import num_behind, problems
+from tests.chaos.calls import Reference, RoundCalls
+from tests.chaos.judge import problems
 from tests.chaos.world import World
 from udfs.replay_plan import ReplayOptions, plan_replay
 from udfs.rows import ALL_PARTICIPANTS, LEDGER, SEGMENTS, TABLES, Table
@@ -78,10 +77,6 @@ class Watch:
         }
         return closed >= self._calls.call_ids
 
-    def num_behind(self, table: Table) -> int:
-        """How many rows the warehouse has yet to get."""
-        return num_behind(self._world, self._calls, table, self.earlier)
-
     def _rows(self, table: Table) -> list[Any]:
         rows = read_rows(self._world.lake, table, self.earlier)
         return [row for row in rows if row.call_id in self._calls.call_ids]
@@ -110,8 +105,6 @@ def play(
     replay.join()
     _wait(world, watch.is_closed)
     world.wait_for_checkpoints(2)
-    with suppress(RoundError):  # what is behind then, the judge tells
-        _wait(world, lambda: not any(watch.num_behind(table) for table in COMPARED))
     return RoundResult(
         problems=tuple(problems(world, calls, reference, watch.earlier)),
         recovery_s=recovery_s,

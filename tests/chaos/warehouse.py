@@ -6,7 +6,7 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import psutil
@@ -16,9 +16,7 @@ from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.opening import open_session
-from connectors.warehouse.reader import read_warehouse
 from tests.chaos.front import Front
-from udfs.rows import Table
 
 _TRAP_WAIT_S = 120.0
 
@@ -29,12 +27,12 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         with ExitStack() as stack:
-            url = stack.enter_context(embedded_postgres(folder))
-            self._spec = WarehouseSpec(url)
-            self._session = open_session(self._spec)
+            self.judges_url = stack.enter_context(embedded_postgres(folder))
+            spec = WarehouseSpec(self.judges_url)
+            self._session = open_session(spec)
             stack.callback(self._session.close)
-            migrate(self._session, self._spec)
-            socket_folder = Path(parse_qs(urlsplit(url).query)["host"][0])
+            migrate(self._session, spec)
+            socket_folder = Path(parse_qs(urlsplit(self.judges_url).query)["host"][0])
             self._front = stack.enter_context(Front(socket_folder / ".s.PGSQL.5432"))
             self._stack = stack.pop_all()
         self.url = f"postgresql://postgres@127.0.0.1:{self._front.port}/postgres"
@@ -80,10 +78,6 @@ class Warehouse:
         if not is_dead.wait(_TRAP_WAIT_S):
             msg = "no load came to its MERGE"
             raise TimeoutError(msg)
-
-    def rows(self, table: Table) -> list[Any]:
-        """All rows of a table."""
-        return read_warehouse(self._session, self._spec, table, None)
 
     def num_loads(self) -> int:
         """How many batches were loaded."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +14,7 @@ from connectors.kinesalite import Kinesalite
 from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, free_port, local_groups, write_properties
 from tests.chaos.cluster import FlinkCluster
-from tests.chaos.object_store import ObjectStore
+from tests.chaos.object_store import ObjectStore, environment_of
 from tests.chaos.producer import PatientProducer
 from tests.chaos.warehouse import Warehouse
 
@@ -101,15 +99,3 @@ class World:
         while self.cluster.num_checkpoints(self.job_id) < until:
             self.cluster.check(self.job_id)
             time.sleep(0.2)
-
-
-@contextmanager
-def environment_of(variables: Mapping[str, str]) -> Iterator[None]:
-    """Variables for this process, such as where it sees S3, and no longer than needed."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

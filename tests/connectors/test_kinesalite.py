@@ -74,6 +74,22 @@ def test_a_replay_arrives_whole_in_the_order_of_each_call(server, kinesis, tmp_p
         assert arrived == expected
 
 
+def test_one_record_is_fetched_by_its_number_and_sent_once_more(server, kinesis):
+    kinesis.create_stream("refused", 1)
+    kinesis.put_records("refused", [Put("call-1", data) for data in (b"one", b"two", b"three")])
+    ((shard, records),) = records_in(server, "refused").items()
+    number = records[1]["SequenceNumber"]
+
+    assert kinesis.fetch_record("refused", shard, number) == b"two"
+    assert kinesis.fetch_record("refused", shard, str(int(number) + 1)) is None
+    assert kinesis.fetch_record("refused", "shardId-000000000009", number) is None
+
+    taken, rest = kinesis.put_once("refused", [Put("call-1", b"two")])
+    assert (taken, rest) == ([Put("call-1", b"two")], [])
+    ((_, records),) = records_in(server, "refused").items()
+    assert [record["Data"] for record in records] == [b"one", b"two", b"three", b"two"]
+
+
 def test_each_shard_gets_heartbeats(server, kinesis):
     kinesis.create_stream("beats", 4)
     waits = iter([False, True])

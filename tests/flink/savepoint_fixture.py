@@ -29,8 +29,7 @@ from connectors.lake_reader import read_rows
 from connectors.object_store import arrow_filesystem
 from connectors.replay import Heartbeats, Replayer
 from flink_job.local import SHARDS, STREAMS, JobProcess, local_groups, write_properties
-from tests.chaos.object_store import ObjectStore
-from tests.chaos.world import environment_of
+from tests.chaos.object_store import ObjectStore, environment_of
 from udfs.call_folder import read_call_folder
 from udfs.replay_plan import PlannedRecord, plan_call
 from udfs.rows import SEGMENTS
