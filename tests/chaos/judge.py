@@ -32,11 +32,16 @@ def problems(
     """
     for table in COMPARED:
         rows = [row for row in read_rows(world.lake, table, skip) if row.call_id in calls.call_ids]
-        yield from _wrong_rows(table, rows, reference.rows(table, calls))
-        yield from _doubled_rows(table, rows)
+        yield from row_problems(table, rows, reference.rows(table, calls))
     for reject in read_rows(world.lake, REJECTS, skip):
         yield f"reject {reject.reason} at {reject.stream} {reject.sequence_number}"
     yield from _reconciled(world)
+
+
+def row_problems(table: Table, rows: list[Any], expected: list[Any]) -> Iterator[str]:
+    """What is wrong with all committed rows of a table, against the newest that it must have."""
+    yield from _wrong_rows(table, rows, expected)
+    yield from _doubled_rows(table, rows)
 
 
 def _reconciled(world: World) -> Iterator[str]:

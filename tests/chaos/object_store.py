@@ -27,6 +27,7 @@ _CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+_Application = Callable[..., Iterable[bytes]]
 _SLOW_DOWN = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code>'
     b"<Message>Please reduce your request rate.</Message></Error>"
@@ -64,10 +65,10 @@ class ObjectStore:
     def open(self) -> None:
         self._is_down.clear()
 
-    def _with_door(self, buckets: Any) -> Callable[..., Iterable[bytes]]:
+    def _with_door(self, buckets: _Application) -> _Application:
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             if not self._is_down.is_set():
-                return iter(buckets(environ, start_response))
+                return buckets(environ, start_response)
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start_response("503 Slow Down", [("Content-Type", "application/xml")])
             return [_SLOW_DOWN]
