@@ -5,8 +5,8 @@ with kinesalite, S3 on moto and an embedded PostgreSQL. One job lives through al
 round two recorded calls and a chat are replayed at half again the speed of speech, in disorder and
 with duplicates; in their middle one thing fails (``tests.chaos.faults``), or several. Then the
 newest rows must be those of ``offline``, in S3 and in the warehouse, no committed row may stand
-twice, and nothing may have been refused. Recovery time is from the moment at which what failed is
-back (or was killed) to the first new row in S3, or in the warehouse where it was that.
+twice, and nothing may have been refused. Recovery time is from a process's death, or an
+outage's end, to the first new row in S3, or in the warehouse where it was that which failed.
 
 Exit code 0 when every round was exact.
 """
@@ -60,7 +60,7 @@ class Chaos:
             world = self._open_world()
             calls = copy_calls(self._recordings, f"{name}-{seed}", trial.clock_off_ms)
             result = play(world, calls, self._reference, trial, dice)
-        except (RoundError, ClusterError) as error:
+        except (RoundError, ClusterError, TimeoutError) as error:
             result = RoundResult((str(error),), None, time.monotonic() - began_s)
         if result.problems:
             self._stack.close()

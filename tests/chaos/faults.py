@@ -19,69 +19,81 @@ WAREHOUSE_OUTAGE_S = 60.0
 _RESHARD_PAUSE_S = 4.0
 
 
-def kill_task_manager(world: World, dice: random.Random) -> None:
+def kill_task_manager(world: World, dice: random.Random) -> float:
     """``kill -9`` one and its workers, and start another."""
     world.cluster.kill_task_manager(dice.randrange(world.cluster.num_task_managers))
+    killed_s = time.time()
     world.cluster.start_task_manager()
+    return killed_s
 
 
-def kill_worker(world: World, dice: random.Random) -> None:
+def kill_worker(world: World, dice: random.Random) -> float:
     """``kill -9`` one Python worker, once there is one."""
     while not (workers := world.cluster.workers()):
         time.sleep(0.2)
     dice.choice(workers).kill()
+    return time.time()
 
 
-def replace_job_manager(world: World, _dice: random.Random) -> None:
+def replace_job_manager(world: World, _dice: random.Random) -> float:
     """``kill -9`` it; another restores the job from its newest checkpoint."""
+    begin_s = time.time()
     world.replace_job_manager()
+    return begin_s
 
 
-def stop_kinesis(world: World, _dice: random.Random) -> None:
+def stop_kinesis(world: World, _dice: random.Random) -> float:
     """Kinesis is away for a while."""
     world.stop_kinesis()
     time.sleep(OUTAGE_S)
     world.start_kinesis()
+    return time.time()
 
 
-def reshard(world: World, dice: random.Random) -> None:
+def reshard(world: World, dice: random.Random) -> float:
     """A shard of each stream is split, later the first two are merged."""
     for name in STREAMS.values():
         _split(world, name, dice)
     time.sleep(_RESHARD_PAUSE_S)
     for name in STREAMS.values():
         _merge(world, name)
+    return time.time()
 
 
-def shut_s3(world: World, _dice: random.Random) -> None:
+def shut_s3(world: World, _dice: random.Random) -> float:
     """S3 answers 503 for a while."""
     world.s3.shut()
     time.sleep(OUTAGE_S)
     world.s3.open()
+    return time.time()
 
 
-def stop_warehouse(world: World, _dice: random.Random) -> None:
+def stop_warehouse(world: World, _dice: random.Random) -> float:
     """The warehouse is away for longer."""
     world.warehouse.kill()
     time.sleep(WAREHOUSE_OUTAGE_S)
     world.warehouse.start()
+    return time.time()
 
 
-def kill_warehouse_before_merge(world: World, _dice: random.Random) -> None:
+def kill_warehouse_before_merge(world: World, _dice: random.Random) -> float:
     """``kill -9`` the warehouse between a load's COPY and its MERGE, and start it again."""
     world.warehouse.kill_before_merge()
+    killed_s = time.time()
     world.warehouse.start()
+    return killed_s
 
 
-def rescale(world: World, _dice: random.Random) -> None:
+def rescale(world: World, _dice: random.Random) -> float:
     """Stop with a savepoint and start with more or fewer slots, 1 → 2 → 3 → 1 and back."""
     for parallelism in (1, 2, 3, 1, PARALLELISM):
         world.rescale(parallelism)
         world.cluster.wait_until_running(world.job_id)
         world.wait_for_checkpoints(2)
+    return time.time()
 
 
-def several(world: World, dice: random.Random) -> None:
+def several(world: World, dice: random.Random) -> float:
     """Shards split; S3, Kinesis and the warehouse away; processes of every kind killed."""
     with ExitStack() as back:
         world.warehouse.kill()
@@ -95,7 +107,7 @@ def several(world: World, dice: random.Random) -> None:
         time.sleep(OUTAGE_S / 2)
         kill_worker(world, dice)
     _merge(world, STREAMS["audio"])
-    replace_job_manager(world, dice)
+    return replace_job_manager(world, dice)
 
 
 TRIALS: dict[str, Trial] = {

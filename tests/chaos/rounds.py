@@ -23,8 +23,9 @@ DUPLICATE = 0.05
 _LIMIT_S = 300.0
 _POLL_S = 0.5
 
-Fault = Callable[[World, random.Random], None]
-"""Lets something fail and come back; returns when it is whole again."""
+Fault = Callable[[World, random.Random], float]
+"""Lets something fail, and returns once it is there again, or its successor is. What it returns is
+when recovery could begin (epoch seconds): after a death at once, after an outage with its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Trial:
     """A fault with the words for it."""
 
     title: str
-    fault: Fault = lambda _world, _dice: None
+    fault: Fault = lambda _world, _dice: time.time()
     clock_off_ms: int = 0
     """The clocks of the producers are so much ahead, every other one behind."""
     speed: float = 1.5
@@ -47,7 +48,7 @@ class RoundResult:
 
     problems: tuple[str, ...]
     recovery_s: float | None
-    """From the moment that all was whole again to the first new row; None if no row was left."""
+    """From the moment that it could begin to the first new row; None if no row was left."""
     seconds: float
 
 
@@ -100,8 +101,8 @@ def play(
     replay = _start_replay(world, calls, trial.speed, seed=dice.randrange(1_000_000))
     share = dice.uniform(0.15, 0.4)
     _wait(world, lambda: watch.num_windows() >= share * reference.num_windows(calls))
-    trial.fault(world, dice)
-    recovery_s = _recovery_s(world, watch, in_warehouse=trial.is_of_warehouse)
+    begin_s = trial.fault(world, dice)
+    recovery_s = _recovery_s(world, watch, begin_s, in_warehouse=trial.is_of_warehouse)
     replay.join()
     _wait(world, watch.is_closed)
     world.wait_for_checkpoints(2)
@@ -112,18 +113,17 @@ def play(
     )
 
 
-def _recovery_s(world: World, watch: Watch, *, in_warehouse: bool) -> float | None:
-    """From now, when all is whole again, to the first new row; None if all calls close without."""
-    over_s = time.time()
+def _recovery_s(world: World, watch: Watch, begin_s: float, *, in_warehouse: bool) -> float | None:
+    """From a moment (epoch) to the first row made after it; None if all calls close without."""
     num_loads = world.warehouse.num_loads()
 
     def has_new_row() -> bool:
         if in_warehouse:
             return world.warehouse.num_loads() > num_loads
-        return watch.has_segment_since(over_s * 1000)
+        return watch.has_segment_since(begin_s * 1000)
 
     _wait(world, lambda: has_new_row() or watch.is_closed())
-    recovery_s = time.time() - over_s
+    recovery_s = time.time() - begin_s
     return recovery_s if has_new_row() else None
 
 

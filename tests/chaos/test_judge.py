@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from tests.chaos.judge import row_problems
 from tests.row_builders import ledger, segment
 from udfs.rows import LEDGER, SEGMENTS
@@ -37,7 +35,7 @@ def test_a_stale_row_is_told_with_its_column() -> None:
 
 def test_the_same_content_committed_twice_is_told() -> None:
     row = segment()
-    again = dataclasses.replace(row, emitted_at=row.emitted_at + 1)
+    again = segment(emitted_at=row.emitted_at + 1)
 
     [problem] = row_problems(SEGMENTS, [row, again], [row])
 

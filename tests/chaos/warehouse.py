@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,10 +28,9 @@ class Warehouse:
         self._folder = folder
         with ExitStack() as stack:
             self.judges_url = stack.enter_context(embedded_postgres(folder))
-            spec = WarehouseSpec(self.judges_url)
-            self._session = open_session(spec)
-            stack.callback(self._session.close)
-            migrate(self._session, spec)
+            self._spec = WarehouseSpec(self.judges_url)
+            with closing(open_session(self._spec)) as session:
+                migrate(session, self._spec)
             socket_folder = Path(parse_qs(urlsplit(self.judges_url).query)["host"][0])
             self._front = stack.enter_context(Front(socket_folder / ".s.PGSQL.5432"))
             self._stack = stack.pop_all()
@@ -81,5 +80,6 @@ class Warehouse:
 
     def num_loads(self) -> int:
         """How many batches were loaded."""
-        [(count,)] = self._session.query("SELECT count(*) FROM load_ledger")
+        with closing(open_session(self._spec)) as session:
+            [(count,)] = session.query("SELECT count(*) FROM load_ledger")
         return int(count)

@@ -13,7 +13,7 @@ import boto3
 from connectors.kinesalite import Kinesalite
 from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, free_port, local_groups, write_properties
-from tests.chaos.cluster import FlinkCluster
+from tests.chaos.cluster import SLOTS, FlinkCluster
 from tests.chaos.object_store import ObjectStore, environment_of
 from tests.chaos.producer import PatientProducer
 from tests.chaos.warehouse import Warehouse
@@ -84,7 +84,7 @@ class World:
         self.cluster.kill_job_manager()
         checkpoint = self.cluster.newest_checkpoint(self.job_id)
         self.cluster.start_job_manager()
-        self.cluster.wait_for_slots(TASK_MANAGERS * 2)
+        self.cluster.wait_for_slots(TASK_MANAGERS * SLOTS)
         self.job_id = self.cluster.submit(self.properties, self.parallelism, checkpoint)
 
     def rescale(self, parallelism: int) -> None:
