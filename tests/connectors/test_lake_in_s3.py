@@ -22,6 +22,7 @@ ROOT = "s3a://calls/sentiment"
 @pytest.fixture
 def s3(s3_endpoint, monkeypatch):
     monkeypatch.setenv(ENDPOINT_VARIABLE, s3_endpoint)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials it has found
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3")
