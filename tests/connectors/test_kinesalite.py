@@ -199,3 +199,18 @@ def test_a_package_that_does_not_start_is_quoted(tmp_path, kinesalite_package):
     (tmp_path / "package.json").write_text("{}")
     with pytest.raises(KinesaliteError, match=r"kinesalite ended: Error: Cannot find module"):
         Kinesalite(tmp_path)
+
+
+def test_its_streams_outlive_it_where_they_have_a_folder(kinesalite_package, tmp_path):
+    with Kinesalite(kinesalite_package, path=tmp_path / "streams") as before:
+        kinesis = connect(REGION, before.endpoint)
+        kinesis.create_stream("kept", 1)
+        kinesis.put_records("kept", [Put("call", b"one")])
+    port = int(before.endpoint.rpartition(":")[2])
+
+    with Kinesalite(kinesalite_package, path=tmp_path / "streams", port=port) as after:
+        assert after.endpoint == before.endpoint
+        connect(REGION, after.endpoint).put_records("kept", [Put("call", b"two")])
+        [records] = records_in(after, "kept").values()
+
+    assert [record["Data"] for record in records] == [b"one", b"two"]
