@@ -97,7 +97,7 @@ def merge_stage(table: Table, schema: str, batch_id: str, num_rows: int) -> list
         msg = f"batch id {batch_id!r}; use 64 hexadecimal digits"
         raise ValueError(msg)
     return [
-        _reduce_to_newest(table),
+        *_reduce_to_newest(table),
         _delete_what_changes_nothing(table, schema),
         _merge(table, schema),
         _note_in_ledger(table, schema, batch_id, num_rows),
@@ -105,15 +105,21 @@ def merge_stage(table: Table, schema: str, batch_id: str, num_rows: int) -> list
     ]
 
 
-def _reduce_to_newest(table: Table) -> str:
-    """Of several revisions of a key in the stage the highest; a batch has no row twice."""
-    stage, key = _stage(table), [quoted(name) for name in table.key]
-    same_key = " AND ".join(f'{stage}.{name} = "several".{name}' for name in key)
-    return (
-        f'DELETE FROM {stage} USING (SELECT {", ".join(key)}, MAX("revision") AS "newest" '
-        f'FROM {stage} GROUP BY {", ".join(key)} HAVING COUNT(*) > 1) AS "several" '
-        f'WHERE {same_key} AND {stage}."revision" < "several"."newest"'
-    )
+def _reduce_to_newest(table: Table) -> list[str]:
+    """Of several revisions of a key in the stage the highest; a batch has no row twice.
+
+    By a table of its own, since Redshift documents no subquery in USING.
+    """
+    stage, repeated = _stage(table), quoted(f"{warehouse_name(table)}_repeated")
+    key = [quoted(name) for name in table.key]
+    same_key = " AND ".join(f"{stage}.{name} = {repeated}.{name}" for name in key)
+    return [
+        f'CREATE TEMP TABLE {repeated} AS SELECT {", ".join(key)}, MAX("revision") AS "newest" '
+        f"FROM {stage} GROUP BY {', '.join(key)} HAVING COUNT(*) > 1",
+        f"DELETE FROM {stage} USING {repeated} "
+        f'WHERE {same_key} AND {stage}."revision" < {repeated}."newest"',
+        f"DROP TABLE {repeated}",
+    ]
 
 
 def _delete_what_changes_nothing(table: Table, schema: str) -> str:
