@@ -23,7 +23,7 @@ from connectors.warehouse.load_sql import redshift_load
 from connectors.warehouse.staging import StagingArea
 
 LOAD_ATTEMPTS, SESSION_ATTEMPTS = 2, 5
-POLL_S, MAX_POLL_S = 0.05, 1.0
+POLL_S, MAX_POLL_S = 0.01, 1.0
 SESSION_TIMEOUT_S = 900.0
 
 _log = logging.getLogger(__name__)

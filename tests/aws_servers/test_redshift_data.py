@@ -379,7 +379,9 @@ def test_a_process_that_dies_between_copy_and_merge_keeps_what_was_committed(
             command, cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
-        return process, process.stdout.readline().strip()
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://")
+        return process, url
 
     process, url = start()
     spec = replace(redshift.spec, endpoint=url)
@@ -387,7 +389,7 @@ def test_a_process_that_dies_between_copy_and_merge_keeps_what_was_committed(
     load(RedshiftWarehouse(spec), kept := Batch(CALLS, (summary(revision=1),)))
     put_faults(url, {"dies_before_merge": "exits"})
     statement_id = RedshiftWarehouse(spec).submit(lost := Batch(CALLS, (summary(revision=2),)), 0)
-    assert process.wait() == 137
+    assert process.wait(timeout=60) == 137
 
     process, url = start()
     try:

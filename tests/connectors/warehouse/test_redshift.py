@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import boto3
 import pytest
@@ -25,30 +25,34 @@ from udfs.rows import CALLS, LEDGER, SEGMENTS, WAREHOUSE_TABLES
 BATCH = Batch(CALLS, (summary(), summary(participant_id="a1", role="agent")))
 
 
+@dataclass(frozen=True)
+class Place(RedshiftPlace):
+    """The schema has all migrations."""
+
+    session: RedshiftSession
+
+
 @pytest.fixture
-def place(redshift: RedshiftPlace) -> RedshiftPlace:
-    """With all migrations, applied through the Data API."""
+def place(redshift: RedshiftPlace) -> Iterator[Place]:
     session = RedshiftSession(redshift.spec)
     migrate(session, redshift.spec)
+    yield Place(**vars(redshift), session=session)
     session.close()
-    return redshift
 
 
 @pytest.fixture
-def warehouse(place: RedshiftPlace) -> Iterator[RedshiftWarehouse]:
+def warehouse(place: Place) -> Iterator[RedshiftWarehouse]:
     warehouse = RedshiftWarehouse(place.spec)
     yield warehouse
     warehouse.close()
 
 
-def rows_of(place: RedshiftPlace, table=CALLS) -> set:
-    return set(read_warehouse(RedshiftSession(place.spec), place.spec, table, None))
+def rows_of(place: Place, table=CALLS) -> set:
+    return set(read_warehouse(place.session, place.spec, table, None))
 
 
-def num_loads(place: RedshiftPlace) -> int:
-    [(count,)] = RedshiftSession(place.spec).query(
-        f'SELECT COUNT(*) FROM "{place.spec.schema}".load_ledger'
-    )
+def num_loads(place: Place) -> int:
+    [(count,)] = place.session.query(f'SELECT COUNT(*) FROM "{place.spec.schema}".load_ledger')
     return count
 
 
@@ -143,7 +147,7 @@ def test_after_a_fault_the_next_attempt_loads(
     assert num_loads(place) == 1
 
 
-def num_loads_without(place: RedshiftPlace, faults: dict) -> int:
+def num_loads_without(place: Place, faults: dict) -> int:
     """The loads so far, asked for with the fault out of the way for a moment."""
     place.server.faults = Faults()
     count = num_loads(place)
@@ -258,7 +262,5 @@ def test_an_object_of_another_table_fails_the_load(place) -> None:
     uri = f"s3://{STAGING_BUCKET}/{key}"
 
     with pytest.raises(WarehouseError, match="statement 3: the object's columns are not"):
-        RedshiftSession(place.spec).execute(
-            redshift_load(CALLS, place.spec.schema, "0" * 64, 1, uri, "default")
-        )
+        place.session.execute(redshift_load(CALLS, place.spec.schema, "0" * 64, 1, uri, "default"))
     assert num_loads(place) == 0
