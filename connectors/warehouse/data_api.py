@@ -15,6 +15,7 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from connectors.warehouse.contract import WarehouseError, WarehouseSpec
 
@@ -41,7 +42,10 @@ _KNOWN_ERRORS = tuple(
     for pattern, wording in (
         (r"1023\b", "1023, serializable isolation violation"),
         (rf"permission denied for (?:schema|relation|table|database) {_NAME}", "no rights on {}"),
-        (rf"(?:relation|schema|database|user|role) {_NAME} does not exist", "there is no {}"),
+        (
+            rf"(?i:relation|table|view|schema|database|user|role) {_NAME} does not exist",
+            "there is no {}",
+        ),
         (r"syntax error\b", "syntax error"),
         (r"Found multiple matches\b", "more than one row of the source matches"),
         (r"Unmatched number of columns\b", "the object's columns are not the table's"),
@@ -193,7 +197,7 @@ def _explained() -> Iterator[None]:
         yield
     except ClientError as error:
         raise _told(error) from None
-    except HTTPClientError as error:
+    except (HTTPClientError, NoConnectionError) as error:
         what = f"the Data API cannot be reached ({type(error).__name__})"
         raise DataApiError("unavailable", what) from None
     except BotoCoreError as error:

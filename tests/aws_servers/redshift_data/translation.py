@@ -13,9 +13,13 @@ STORAGE = (
     exp.DistKeyProperty,
     exp.SortKeyProperty,
     exp.BackupProperty,
-    exp.EncodeColumnConstraint,
 )
-KEYS = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
+CONSTRAINTS = (
+    exp.EncodeColumnConstraint,
+    exp.PrimaryKey,
+    exp.ForeignKey,
+    exp.UniqueColumnConstraint,
+)
 DEFAULT_VARCHAR, MAX_VARCHAR = 256, 65_535
 
 
@@ -36,9 +40,12 @@ def postgresql(sql: str, tree: exp.Expr) -> str:
 
 def _drop_storage(tree: exp.Expr) -> None:
     tree.set("no_schema_binding", None)
+    if properties := tree.args.get("properties"):
+        kept = [one for one in properties.expressions if not isinstance(one, STORAGE)]
+        properties.set("expressions", kept)
     for key in [*tree.find_all(exp.PrimaryKeyColumnConstraint)]:
         key.replace(exp.NotNullColumnConstraint())
-    for node in [*tree.find_all(*STORAGE, *KEYS)]:
+    for node in [*tree.find_all(*CONSTRAINTS)]:
         constraint = node.parent
         (constraint if isinstance(constraint, exp.ColumnConstraint) else node).pop()
 

@@ -15,13 +15,12 @@ from connectors.warehouse.load_sql import redshift_load
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.reader import read_warehouse
 from connectors.warehouse.redshift import RedshiftSession, RedshiftWarehouse
-from connectors.warehouse.schema import WAREHOUSE_TABLES
 from connectors.warehouse.staging import parquet_bytes
 from tests.aws_servers.fixtures import STAGING_BUCKET, RedshiftPlace
 from tests.aws_servers.redshift_data import CONFLICT, Faults
 from tests.connectors.warehouse.loads import load
 from tests.row_builders import ledger, segment, summary, unheard
-from udfs.rows import CALLS, LEDGER, SEGMENTS
+from udfs.rows import CALLS, LEDGER, SEGMENTS, WAREHOUSE_TABLES
 
 BATCH = Batch(CALLS, (summary(), summary(participant_id="a1", role="agent")))
 
@@ -179,6 +178,15 @@ def test_a_state_that_cannot_be_asked_for_is_no_failure(place, warehouse, faults
     place.server.faults = Faults()
     load(warehouse, BATCH)
     assert num_loads(place) == 1
+
+
+def test_an_endpoint_that_refuses_connections_is_no_failure_of_a_load(place, warehouse) -> None:
+    statement_id = warehouse.submit(BATCH, 0)
+    nobody_listens = RedshiftWarehouse(replace(place.spec, endpoint="http://127.0.0.1:9"))
+
+    assert not nobody_listens.is_loaded(BATCH, statement_id)
+    with pytest.raises(LoadError, match="cannot be reached"):
+        nobody_listens.submit(BATCH, 1)
 
 
 def test_a_failure_names_no_value_of_a_row(place, warehouse) -> None:
