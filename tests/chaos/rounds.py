@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from connectors.lake_reader import finished_files, read_rows
 from connectors.replay import Replayer
@@ -27,6 +27,8 @@ Fault = Callable[[World, random.Random], float]
 """Lets something fail, and returns once it is there again, or its successor is. What it returns is
 when recovery could begin (epoch seconds): after a death at once, after an outage with its end."""
 
+Sign = Literal["made", "committed", "loaded"]
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -38,8 +40,8 @@ class Trial:
     """The clocks of the producers are so much ahead, every other one behind."""
     speed: float = 1.5
     """Of the replay, times the speed of speech."""
-    is_of_warehouse: bool = False
-    """Recovery is told by the warehouse's rows."""
+    sign: Sign = "made"
+    """What tells recovery: a row made since, one that came to S3, or one to the warehouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class Watch:
     def num_windows(self) -> int:
         rows = self._rows(SEGMENTS)
         return len({(row.call_id, row.participant_id, row.window_start_ms) for row in rows})
+
+    def num_rows(self) -> int:
+        return len(self._rows(SEGMENTS))
 
     def has_segment_since(self, epoch_ms: float) -> bool:
         return any(row.emitted_at > epoch_ms for row in self._rows(SEGMENTS))
@@ -102,7 +107,7 @@ def play(
     share = dice.uniform(0.15, 0.4)
     _wait(world, lambda: watch.num_windows() >= share * reference.num_windows(calls))
     begin_s = trial.fault(world, dice)
-    recovery_s = _recovery_s(world, watch, begin_s, in_warehouse=trial.is_of_warehouse)
+    recovery_s = _recovery_s(world, watch, begin_s, trial.sign)
     replay.join()
     _wait(world, watch.is_closed)
     world.wait_for_checkpoints(2)
@@ -113,18 +118,18 @@ def play(
     )
 
 
-def _recovery_s(world: World, watch: Watch, begin_s: float, *, in_warehouse: bool) -> float | None:
-    """From a moment (epoch) to the first row made after it; None if all calls close without."""
-    num_loads = world.warehouse.num_loads()
-
-    def has_new_row() -> bool:
-        if in_warehouse:
-            return world.warehouse.num_loads() > num_loads
-        return watch.has_segment_since(begin_s * 1000)
-
-    _wait(world, lambda: has_new_row() or watch.is_closed())
+def _recovery_s(world: World, watch: Watch, begin_s: float, sign: Sign) -> float | None:
+    """From a moment (epoch) to the first sign of life; None if all calls close without."""
+    num_rows = watch.num_rows()
+    signs: dict[Sign, Callable[[], bool]] = {
+        "made": lambda: watch.has_segment_since(begin_s * 1000),
+        "committed": lambda: watch.num_rows() > num_rows,
+        "loaded": lambda: world.warehouse.has_load_since(begin_s),
+    }
+    has_recovered = signs[sign]
+    _wait(world, lambda: has_recovered() or (sign == "made" and watch.is_closed()))
     recovery_s = time.time() - begin_s
-    return recovery_s if has_new_row() else None
+    return recovery_s if has_recovered() else None
 
 
 def _start_replay(world: World, calls: RoundCalls, speed: float, seed: int) -> threading.Thread:

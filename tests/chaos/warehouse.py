@@ -78,8 +78,10 @@ class Warehouse:
             msg = "no load came to its MERGE"
             raise TimeoutError(msg)
 
-    def num_loads(self) -> int:
-        """How many batches were loaded."""
+    def has_load_since(self, epoch_s: float) -> bool:
+        """Whether a batch was loaded after a moment."""
         with closing(open_session(self._spec)) as session:
-            [(count,)] = session.query("SELECT count(*) FROM load_ledger")
-        return int(count)
+            [(count,)] = session.query(
+                f"SELECT count(*) FROM load_ledger WHERE loaded_at > to_timestamp({epoch_s:.3f})"
+            )
+        return bool(count)
