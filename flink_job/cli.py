@@ -18,7 +18,14 @@ from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.model_commands import evaluate_app, train_app
-from flink_job.preflight import check_fusion, check_models, check_output, examine
+from flink_job.preflight import (
+    check_fusion,
+    check_models,
+    check_output,
+    check_policy,
+    check_pseudonyms,
+    examine,
+)
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
 from udfs.call_folder import CallFolder, read_call_folders
@@ -103,6 +110,8 @@ def _preflight_local(given: dict[str, dict[str, str]], output: str) -> None:
     check_output(settings)
     check_models(settings)
     check_fusion(settings)
+    check_policy(settings)
+    check_pseudonyms(settings)
 
 
 @app.command()

@@ -171,10 +171,6 @@ def _stretches(party: Party, holds: Callable[[int], bool]) -> tuple[Windows, ...
     )
 
 
-def lies_within(window: int, stretches: tuple[Windows, ...]) -> bool:
-    return any(first <= window and (end is None or window < end) for first, end in stretches)
-
-
 def without_withheld(party: Party, chunk: AudioChunk) -> AudioChunk:
     """The chunk with silence where its sound must not be used: its length and times stay."""
     touched = windows_touched(chunk)
