@@ -550,9 +550,11 @@ class Intake:
             other.from_window > step.from_window and not other.audio.is_withheld
             for other in party.consents
         )
-        takes_back = step.audio.is_withheld and was_used
-        reason: RejectReason = "consent_withdrawn" if takes_back else "late"
-        yield Refusal(reason, change, arrival, keeps_content=True)
+        if not (step.audio.is_withheld and was_used):
+            yield Refusal("late", change, arrival, keeps_content=True)
+            return
+        party.consents.append(step)
+        yield Refusal("consent_withdrawn", change, arrival, keeps_content=True)
 
     def close(self, call: OpenCall, store: CallStore, now_ms: int) -> Iterator[Decision]:
         """Cut what is left, tell what was counted, forget the audio."""
