@@ -18,6 +18,7 @@ from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.model_commands import evaluate_app, train_app
+from flink_job.policy_commands import policy_app
 from flink_job.preflight import (
     check_fusion,
     check_models,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(policy_app, name="policy")
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

@@ -156,6 +156,7 @@ def damaged(record: CallRecord, dice: random.Random) -> bytes:
             {"sequence": -1},
             {"participant_id": "stranger"},
             {"type": "audoi"},
+            {"call_id": ""},
             {"type": "consent_changed", "consent": "?"},
         ]
     data = json.dumps({**fields, **dice.choice(changes)}).encode()
