@@ -1,7 +1,8 @@
-"""Before anything starts: can every setting be used? Streams, models, output."""
+"""Before anything starts: can every setting be used? Streams, output, warehouse, models."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,10 +11,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from connectors.kinesis_client import KinesisError, connect
-from connectors.object_store import ObjectStoreError, check_writable
+from connectors.object_store import ENDPOINT_VARIABLE, ObjectStoreError, check_writable
 from connectors.remote_models.client import CallError
 from connectors.remote_models.probe import probe_audio, probe_text
 from connectors.secret_key import read_key
+from connectors.warehouse.check import check_warehouse
+from connectors.warehouse.contract import WarehouseError, WarehouseSpec
+from connectors.warehouse.opening import open_session
 from flink_job.model_settings import (
     AudioModelSettings,
     LanguageModelSettings,
@@ -42,6 +46,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for key, name in (("audio.stream", streams.audio_stream), ("text.stream", streams.text_stream)):
         yield _finding(f"stream {name}", partial(_check_stream, settings, key, name))
     yield _finding(f"output {settings.lake.root}", partial(check_output, settings))
+    if spec := settings.warehouse_spec():
+        yield _finding(f"warehouse {spec.url}", partial(_check_warehouse, spec))
     yield from _examine_models(settings)
     yield from _examine_fusion(settings)
     yield _finding(f"policy {settings.policy.path or 'shipped'}", partial(check_policy, settings))
@@ -108,8 +114,13 @@ def check_output(settings: Settings) -> None:
     root = settings.lake.root
     url = urlsplit(root)
     if url.scheme in ("s3a", "s3"):
+        key = settings.lake.kms_key_arn
+        if key is not None and os.environ.get(ENDPOINT_VARIABLE, "").startswith("http://"):
+            raise SettingsError(
+                "lake", "kms.key.arn", key, f"{ENDPOINT_VARIABLE} must be https: Flink insists"
+            )
         try:
-            check_writable(url.netloc, url.path.strip("/"))
+            check_writable(url.netloc, url.path.strip("/"), key)
         except ObjectStoreError as error:
             raise SettingsError("lake", "root", root, str(error)) from None
         return
@@ -123,6 +134,17 @@ def check_output(settings: Settings) -> None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SettingsError("lake", "root", root, f"{reason}; name a folder to write to") from None
+
+
+def _check_warehouse(spec: WarehouseSpec) -> None:
+    try:
+        session = open_session(spec)
+        try:
+            check_warehouse(session, spec)
+        finally:
+            session.close()
+    except WarehouseError as error:
+        raise SettingsError("warehouse", "url", spec.url, str(error)) from None
 
 
 def check_models(settings: Settings) -> None:

@@ -98,6 +98,13 @@ class LakeSettings(Group):
     auto_compaction: Annotated[
         bool, Field(description="join the small files of one checkpoint")
     ] = True
+    kms_key_arn: Annotated[
+        OptionalText,
+        Field(
+            description="KMS key for objects; used locally and by our own writes. On the service "
+            "set it as the bucket's default encryption"
+        ),
+    ] = None
 
 
 class WarehouseSettings(Group):
@@ -563,7 +570,7 @@ def _check_warehouse(warehouse: WarehouseSettings) -> None:
     if warehouse.url is None:
         return
     url = urlsplit(warehouse.url)
-    if url.password is not None:
+    if url.password:
         raise SettingsError(
             "warehouse", "url", _without_password(url), "no password here; set PGPASSWORD"
         )

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
-from connectors.lake_reader import LakeError
+from connectors.lake_files import LakeError
 from connectors.replay import InjectError
+from connectors.warehouse.contract import WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
@@ -32,6 +33,7 @@ _WRONG_USE = (
     ModelError,
     PolicyError,
     TrainingError,
+    WarehouseError,
 )
 _FAILED = (LocalJobError, KinesisError, LakeError)
 
