@@ -21,7 +21,15 @@ from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
-from flink_job.preflight import check_fusion, check_models, check_output, examine
+from flink_job.policy_commands import policy_app
+from flink_job.preflight import (
+    check_fusion,
+    check_models,
+    check_output,
+    check_policy,
+    check_pseudonyms,
+    examine,
+)
 from flink_job.reconcile_commands import reconcile
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
@@ -40,6 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
@@ -120,6 +129,8 @@ def _preflight_local(given: dict[str, dict[str, str]], output: str, warehouse: s
     check_output(settings)
     check_models(settings)
     check_fusion(settings)
+    check_policy(settings)
+    check_pseudonyms(settings)
 
 
 @app.command()

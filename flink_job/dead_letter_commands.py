@@ -41,6 +41,7 @@ _SAID: dict[Verdict, str] = {
     "sent before": "sent before",
     "perhaps sent before": "perhaps sent before: that replay broke off, so they stay",
     "late for its call": "can never succeed: late for their call",
+    "order to erase": "no use to the job: consent withdrawn after the close, to be erased",
     "call is closed": "can never succeed: their call is closed",
     "same as another": "can never succeed: the same record as another",
     "refused still": "would be refused again: mend the settings (--properties) or the producer",

@@ -14,6 +14,7 @@ from connectors.kinesis_client import KinesisError, connect
 from connectors.object_store import ENDPOINT_VARIABLE, ObjectStoreError, check_writable
 from connectors.remote_models.client import CallError
 from connectors.remote_models.probe import probe_audio, probe_text
+from connectors.secret_key import read_key
 from connectors.warehouse.check import check_warehouse
 from connectors.warehouse.contract import WarehouseError, WarehouseSpec
 from connectors.warehouse.opening import open_session
@@ -28,6 +29,7 @@ from flink_job.settings import Settings
 from udfs.fusion_loading import FusionFileError
 from udfs.fusion_loading import check_models as check_fusion_models
 from udfs.models.contract import SHIPPED, AudioModel, ModelError, ModelSpec, TextModel
+from udfs.pseudonyms import PseudonymKeyError, Pseudonyms
 from udfs.score_text import ANY_LANGUAGE
 
 
@@ -48,6 +50,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _finding(f"warehouse {spec.url}", partial(_check_warehouse, spec))
     yield from _examine_models(settings)
     yield from _examine_fusion(settings)
+    yield _finding(f"policy {settings.policy.path or 'shipped'}", partial(check_policy, settings))
+    if settings.pseudonyms.is_set:
+        yield _finding("key of the pseudonyms", partial(check_pseudonyms, settings))
 
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:
@@ -151,6 +156,31 @@ def check_models(settings: Settings) -> None:
     for finding in _examine_models(settings):
         if finding.problem is not None:
             raise finding.problem
+
+
+def check_policy(settings: Settings) -> None:
+    """Whether the policy can be read.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    settings.policy.policy()
+
+
+def check_pseudonyms(settings: Settings) -> None:
+    """Whether the key of the pseudonyms can be read and is long enough.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    try:
+        Pseudonyms(read_key(settings.pseudonym_key()))
+    except PseudonymKeyError as error:
+        group = settings.pseudonyms
+        key, value = (
+            ("key.file", group.key_file) if group.key_file else ("secret.arn", group.secret_arn)
+        )
+        raise SettingsError("pseudonyms", key, value, str(error)) from None
 
 
 def check_fusion(settings: Settings) -> None:

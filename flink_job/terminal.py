@@ -17,6 +17,7 @@ from flink_job.local import LocalJobError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
 from udfs.models.contract import ModelError
+from udfs.policy import PolicyError
 from udfs.training.errors import TrainingError
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -30,6 +31,7 @@ _WRONG_USE = (
     InjectError,
     KinesaliteError,
     ModelError,
+    PolicyError,
     TrainingError,
     WarehouseError,
 )

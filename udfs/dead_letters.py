@@ -28,6 +28,7 @@ Verdict: TypeAlias = Literal[
     "sent before",
     "perhaps sent before",
     "late for its call",
+    "order to erase",
     "call is closed",
     "same as another",
     "refused still",
@@ -108,6 +109,8 @@ class Judge:
             return "sent before" if attempt.is_sent else "perhaps sent before"
         if reject.reason == "late":
             return "late for its call"
+        if reject.reason == "consent_withdrawn":
+            return "order to erase"
         if reject.call_id in self._closed_calls:
             return "call is closed"
         return "fetch" if reject.payload is None else self.judge_content(reject, reject.payload)

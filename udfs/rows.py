@@ -82,7 +82,7 @@ class Summary:
     started_at: Annotated[EpochMs, "start of the call"]
     ended_at: Annotated[EpochMs | None, "end of the call as told by call_ended"]
     revision: Annotated[int, "number of distinct records the row rests on"]
-    person_key: Annotated[str | None, "pseudonym of the person; null until pseudonyms are set up"]
+    person_key: Annotated[str | None, "pseudonym of the person; null without a key"]
     score: Annotated[float | None, "mean score of the windows"]
     score_q1: Annotated[float | None, "mean score of the call's first quarter"]
     score_q2: Annotated[float | None, "mean score of the second quarter"]
@@ -108,11 +108,11 @@ class Ledger:
     participant_id: Annotated[str, "a participant, or all"]
     revision: Annotated[int, "number of distinct records the row rests on"]
     chunks_expected: Annotated[int | None, "as told by call_ended"]
-    chunks_seen: Annotated[int, "distinct chunks accepted"]
+    chunks_seen: Annotated[int, "distinct chunks that came, withheld ones too"]
     chunks_duplicate: Annotated[int, "the same chunk again"]
     chunks_missing: Annotated[int, "sequences that never came"]
     chunks_rejected: Annotated[int, "audio records refused"]
-    chunks_withheld: Annotated[int, "audio that policy forbids to use"]
+    chunks_withheld: Annotated[int, "of those, chunks whose audio policy forbids to use"]
     missing_sequences: Annotated[str, "such as 41-43,57"]
     utterances_expected: Annotated[int | None, "as told by call_ended; on the row of all"]
     utterances_seen: Annotated[int, "final utterances accepted"]
@@ -135,7 +135,10 @@ class Reject:
     shard: Annotated[str, "Kinesis shard id"]
     sequence_number: Annotated[str, "Kinesis sequence number"]
     arrival: Annotated[EpochMs, "when Kinesis got it"]
-    payload: Annotated[bytes | None, "the record; null where policy has not spoken"]
+    payload: Annotated[
+        bytes | None,
+        "the record, persons by pseudonym; null where policy withholds it or has not spoken",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
