@@ -1,4 +1,4 @@
-"""The lake's tables for the Glue catalogue, as a CloudFormation template made from the rows' classes.
+"""The lake's tables for the Glue catalogue: a CloudFormation template made from the rows' classes.
 
 Partition projection tells Athena which dates there are, so no crawler is needed
 (https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html). ``python -m
@@ -23,7 +23,9 @@ _HIVE: Final[dict[ColumnType, str]] = {
     "timestamp": "timestamp",
     "bytes": "binary",
 }
-_HEADER = "# Made from udfs/rows.py by `python -m connectors.lake_catalog FILE`: change that, not this.\n"
+_HEADER = (
+    "# Made from udfs/rows.py by `python -m connectors.lake_catalog FILE`: change that, not this.\n"
+)
 
 
 def catalog_template() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which savepoints a version of the job can read: said by ``savepoint.json``, which lies in its zip.
+"""Which savepoints a version of the job can read: ``savepoint.json``, in its zip, tells.
 
 Flink finds state by the uid of its operator and refuses a savepoint with state for which there is
 none. Our own state carries a version besides, and an operator reads some of them. So, before a
@@ -9,20 +9,25 @@ the file against the job.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-from flink_job.settings import Settings
+from flink_job.settings import LakeSettings, WarehouseSettings
 
 MANIFEST: Final = "savepoint.json"
 HERE: Final = Path(__file__).with_name(MANIFEST)
+Groups = Mapping[str, Mapping[str, str]]
 Condition = Literal["always", "lake.auto.compaction", "warehouse.url"]
 
 
 class ManifestError(ValueError):
     """A zip does not say which savepoints it reads; the message says what to do."""
+
+    def __init__(self, what: object, why: str) -> None:
+        super().__init__(f"{what}: {why}; name what `package` wrote")
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -51,8 +56,7 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         return msgspec.json.decode(data, type=Manifest)
     except msgspec.DecodeError as error:
-        msg = f"{MANIFEST} cannot be read ({error}); package the job anew"
-        raise ManifestError(msg) from error
+        raise ManifestError(MANIFEST, f"cannot be read ({error})") from error
 
 
 def read_manifest(package: Path) -> bytes:
@@ -66,28 +70,27 @@ def read_manifest(package: Path) -> bytes:
         with zipfile.ZipFile(package) as archive:
             found = [one for one in archive.namelist() if one == name or one.endswith(f"/{name}")]
             if not found:
-                raise ManifestError(f"{package}: has no {name}; name what `package` wrote")
+                raise ManifestError(package, f"has no {name}")
             return archive.read(found[0])
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ManifestError(f"{package}: {reason}; name what `package` wrote") from error
+        raise ManifestError(package, error.strerror or type(error).__name__) from error
     except zipfile.BadZipFile as error:
-        raise ManifestError(f"{package}: is no zip; name what `package` wrote") from error
+        raise ManifestError(package, "is no zip") from error
 
 
-def uids_with(manifest: Manifest, settings: Settings) -> frozenset[str]:
-    """The operators with state that there are with these settings."""
+def uids_with(manifest: Manifest, groups: Groups) -> frozenset[str]:
+    """The operators with state that there are with these property groups."""
+    lake = LakeSettings(root="any", **_only(groups, "lake", "auto.compaction"))
+    warehouse = WarehouseSettings(**_only(groups, "warehouse", "url"))
     holds: dict[Condition, bool] = {
         "always": True,
-        "lake.auto.compaction": settings.lake.auto_compaction,
-        "warehouse.url": settings.warehouse.url is not None,
+        "lake.auto.compaction": lake.auto_compaction,
+        "warehouse.url": warehouse.url is not None,
     }
     return frozenset(uid for uid, condition in manifest.uids.items() if holds[condition])
 
 
-def what_is_lost(
-    old: Manifest, old_settings: Settings, new: Manifest, new_settings: Settings
-) -> list[str]:
+def what_is_lost(old: Manifest, old_groups: Groups, new: Manifest, new_groups: Groups) -> list[str]:
     """Why the new version cannot go on from the old one's savepoint; empty: it can."""
     reasons = []
     if old.flink != new.flink:
@@ -96,7 +99,7 @@ def what_is_lost(
         reasons.append(
             f"the maximal parallelism {old.max_parallelism} became {new.max_parallelism}"
         )
-    gone = uids_with(old, old_settings) - uids_with(new, new_settings)
+    gone = uids_with(old, old_groups) - uids_with(new, new_groups)
     if gone:
         reasons.append(f"nobody takes the state of {', '.join(sorted(gone))}")
     for kind, versions in old.state_versions.items():
@@ -105,3 +108,8 @@ def what_is_lost(
             known = ", ".join(map(str, readable)) or "none"
             reasons.append(f"state of {kind} has version {versions[-1]}; read are: {known}")
     return reasons
+
+
+def _only(groups: Groups, group: str, key: str) -> dict[str, Any]:
+    properties = groups.get(group, {})
+    return {key: properties[key]} if key in properties else {}

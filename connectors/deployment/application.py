@@ -1,4 +1,4 @@
-"""The application on Managed Service for Apache Flink: its state, snapshots, health, and the way back."""
+"""The application on Managed Service for Apache Flink: state, snapshots, health, the way back."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Application:
         self._boto = flink
         self._cloudwatch = cloudwatch
         self.name = name
+        self._what = f"application {name}"
         self._clock = clock
 
     def state(self) -> ApplicationState | None:
@@ -51,7 +52,7 @@ class Application:
         Raises:
             DeployError: it cannot be asked.
         """
-        with explained(f"application {self.name}"):
+        with explained(self._what):
             try:
                 detail = self._boto.describe_application(ApplicationName=self.name)
             except ClientError as error:
@@ -66,7 +67,7 @@ class Application:
         Raises:
             DeployError: it cannot be started.
         """
-        with explained(f"application {self.name}"):
+        with explained(self._what):
             self._boto.start_application(ApplicationName=self.name, RunConfiguration={})
 
     def take_snapshot(self, snapshot: str) -> None:
@@ -77,9 +78,7 @@ class Application:
         """
         what = f"snapshot {snapshot}"
         with explained(what):
-            self._boto.create_application_snapshot(
-                ApplicationName=self.name, SnapshotName=snapshot
-            )
+            self._boto.create_application_snapshot(ApplicationName=self.name, SnapshotName=snapshot)
             end_s = self._clock.now_s() + _SNAPSHOT_WAIT_S
             while True:
                 details = self._boto.describe_application_snapshot(
@@ -88,9 +87,9 @@ class Application:
                 if details["SnapshotStatus"] == "READY":
                     return
                 if details["SnapshotStatus"] == "FAILED":
-                    raise DeployError(f"{what}: failed; look at failed checkpoints, then try again")
+                    raise DeployError(what, "failed; look at failed checkpoints, then try again")
                 if self._clock.now_s() >= end_s:
-                    raise DeployError(f"{what}: not ready after 10 min; look at its checkpoints")
+                    raise DeployError(what, "not ready after 10 min; look at its checkpoints")
                 self._clock.sleep(POLL_S)
 
     def snapshots(self) -> list[str]:
@@ -99,7 +98,7 @@ class Application:
         Raises:
             DeployError: they cannot be listed.
         """
-        with explained(f"application {self.name}"):
+        with explained(self._what):
             answer = self._boto.list_application_snapshots(ApplicationName=self.name, Limit=10)
         found = sorted(
             answer["SnapshotSummaries"],
@@ -116,8 +115,8 @@ class Application:
         """
         state = self.state()
         if state is None:
-            raise DeployError(f"application {self.name}: is gone")
-        with explained(f"application {self.name}"):
+            raise DeployError(self._what, "is gone")
+        with explained(self._what):
             self._boto.rollback_application(
                 ApplicationName=self.name, CurrentApplicationVersionId=state.version
             )

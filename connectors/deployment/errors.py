@@ -18,7 +18,10 @@ from botocore.exceptions import (
 
 
 class DeployError(Exception):
-    """AWS does not do what was asked; the message says what to do."""
+    """AWS does not do what was asked. One line: what was asked, and what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}")
 
 
 _REMEDIES: Final = {
@@ -34,7 +37,9 @@ _REMEDIES: Final = {
     "ResourceInUseException": "something else is changing it; wait, then try again",
     "Throttling": "AWS asks for patience; try again in a minute",
 }
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
+_DENIED: Final = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+)
 
 
 @contextmanager
@@ -50,19 +55,19 @@ def explained(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise DeployError(f"{what}: {_reason(error)}") from error
+        raise DeployError(what, _reason(error)) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        msg = f"{what}: no AWS credentials; run `aws configure` or set AWS_PROFILE"
-        raise DeployError(msg) from error
+        remedy = "no AWS credentials; run `aws configure` or set AWS_PROFILE"
+        raise DeployError(what, remedy) from error
     except ProfileNotFound as error:
-        raise DeployError(f"{what}: {error}; mend AWS_PROFILE") from error
+        raise DeployError(what, f"{error}; mend AWS_PROFILE") from error
     except NoRegionError as error:
-        raise DeployError(f"{what}: no AWS region; give --region or set AWS_REGION") from error
+        raise DeployError(what, "no AWS region; give --region or set AWS_REGION") from error
     except EndpointConnectionError as error:
-        msg = f"{what}: {error}; check the region and the way to the internet"
-        raise DeployError(msg) from error
+        remedy = f"{error}; check the region and the way to the internet"
+        raise DeployError(what, remedy) from error
     except BotoCoreError as error:
-        raise DeployError(f"{what}: {error}") from error
+        raise DeployError(what, str(error)) from error
 
 
 def code_of(error: ClientError) -> str:
@@ -81,12 +86,8 @@ def is_missing(error: ClientError) -> bool:
 def _reason(error: ClientError) -> str:
     code = code_of(error)
     if code in _DENIED:
-        return f"access denied; grant the action {_action(error)} or use other credentials"
+        return f"access denied; grant the action {error.operation_name} or use other credentials"
     if is_missing(error):
         return "does not exist; mend its name or the region"
     message = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
     return _REMEDIES.get(code) or f"{code}: {message}"
-
-
-def _action(error: ClientError) -> str:
-    return str(error.operation_name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -126,7 +126,9 @@ def stack_groups(application: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _entries(application: Mapping[str, Any]) -> list[dict[str, Any]]:
-    configuration = application["Resources"]["Application"]["Properties"]["ApplicationConfiguration"]
+    configuration = application["Resources"]["Application"]["Properties"][
+        "ApplicationConfiguration"
+    ]
     entries: list[dict[str, Any]] = configuration["EnvironmentProperties"]["PropertyGroups"]
     return entries
 
@@ -139,13 +141,12 @@ def _upload_code(folder: Path, template: dict[str, Any], upload: Upload) -> None
             resource["Properties"]["Code"] = {"S3Bucket": place.bucket, "S3Key": place.key}
 
 
-def zip_folder(folder: Path, is_wanted: Callable[[Path], bool] = lambda p: p.suffix == ".py") -> bytes:
-    """A folder's files as a zip: the same files, the same bytes."""
+def zip_folder(folder: Path) -> bytes:
+    """A folder's Python files as a zip: the same files, the same bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
-            if path.is_file() and is_wanted(path):
-                entry = zipfile.ZipInfo(path.name, date_time=(1980, 1, 1, 0, 0, 0))
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, path.read_bytes())
+        for path in sorted(folder.glob("*.py")):
+            entry = zipfile.ZipInfo(path.name)  # of 1980
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes())
     return packed.getvalue()
