@@ -91,16 +91,17 @@ def status(name: Name = DEFAULT_NAME, region: Region = None) -> None:
     with explained():
         clients = _clients(region)
         clock = Clock()
-        stack = Stack(clients.cloudformation, name, clock).state()
+        stack = Stack(clients.cloudformation, name, clock)
+        made = stack.state()
         application = Application(clients.flink, clients.cloudwatch, name, clock)
         state = application.state()
-        if stack is None or state is None:
-            msg = "does not exist; use `call-sentiment deploy`, or mend its name or the region"
-            raise DeployError(f"stack {name}", msg)
-        streams = [stack.outputs.get(key) for key in ("AudioStream", "TextStream")]
+        if made is None or state is None:
+            remedy = "does not exist; use `call-sentiment deploy`, or mend its name or the region"
+            raise DeployError(stack.what, remedy)
+        streams = [made.outputs.get(key) for key in ("AudioStream", "TextStream")]
         problem = application.problem()
         rows = {
-            "stack": stack.status,
+            "stack": made.status,
             "application": f"{state.status}, version {state.version}, {state.runtime}",
             "code": state.code_key,
             "snapshots": ", ".join(application.snapshots()[:3]) or "none",

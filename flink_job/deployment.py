@@ -1,8 +1,8 @@
 """What ``deploy``, ``update`` and ``destroy`` do on AWS, in order.
 
     deploy    bucket of artifacts ─► zip, templates ─► change set ─► stack ─► start ─► healthy
-    update    reads the new version the old one's state? ─► change set ─► snapshot ─► stack ─► healthy
-                                                                          └─► back, if not in 10 min
+    update    can the old state be read? ─► change set ─► snapshot ─► stack ─► healthy
+                                                                        └─► back, if not in 10 min
     destroy   stack ─► (only where asked for) buckets and key
 
 Nothing is changed before a change set is approved of, and nothing running is stopped before it is
@@ -32,7 +32,7 @@ from connectors.deployment.templates import (
     stack_groups,
 )
 from flink_job.model_arns import model_parameters
-from flink_job.savepoint import parse_manifest, read_manifest, what_is_lost
+from flink_job.savepoint import ManifestError, parse_manifest, read_manifest, what_is_lost
 from flink_job.settings import Settings, parse_settings
 
 TEMPLATES: Final = Path(__file__).resolve().parents[1] / "deploy" / "cloudformation"
@@ -120,9 +120,10 @@ class Deployment:
         if state is not None and state.is_live:
             remedy = "destroy" if state.status == "ROLLBACK_COMPLETE" else "update"
             msg = f"is there already ({state.status}); use `call-sentiment {remedy}`"
-            raise DeployError(f"stack {self._name}", msg)
+            raise DeployError(self._stack.what, msg)
         if wanted.package is None:
-            raise DeployError("package", "is missing; name the zip that `package` wrote")
+            what = "package"
+            raise ManifestError(what, "is missing")
         manifest = read_manifest(wanted.package)
         parameters = dict(wanted.parameters or {})
         groups = wanted.groups or {}
@@ -143,7 +144,7 @@ class Deployment:
         self._application.start()
         if problem := self._application.await_healthy(HEALTHY_WITHIN_S):
             msg = f"{problem}, ten minutes after its start; look at log group {_log(state)}"
-            raise DeployError(f"application {self._name}", msg)
+            raise DeployError(self._application.what, msg)
         return state
 
     def update(self, wanted: Wanted) -> StackState | None:
@@ -198,7 +199,7 @@ class Deployment:
         """
         state = self._stack.state()
         if state is None:
-            raise DeployError(f"stack {self._name}", "does not exist; mend its name or the region")
+            raise DeployError(self._stack.what, "does not exist; mend its name or the region")
         self._stack.delete(STACK_LIMIT_S, self._say)
         buckets = [state.outputs[name] for name in _BUCKETS if name in state.outputs]
         artifacts = self._artifact_stack.state()
@@ -253,8 +254,8 @@ class Deployment:
     def _artifacts(self) -> Artifacts:
         state = self._artifact_stack.state()
         if state is None or "ArtifactBucket" not in state.outputs:
-            what = f"stack {self._artifact_stack.name}"
-            raise DeployError(what, "is not there; `call-sentiment deploy` makes it")
+            remedy = "is not there; `call-sentiment deploy` makes it"
+            raise DeployError(self._artifact_stack.what, remedy)
         return Artifacts(self._clients.s3, state.outputs["ArtifactBucket"])
 
     def _deployed(self) -> tuple[StackState, ApplicationState]:
@@ -262,9 +263,9 @@ class Deployment:
         running = self._application.state()
         if before is None or not before.is_live or running is None:
             msg = "does not exist; use `call-sentiment deploy`, or mend its name or the region"
-            raise DeployError(f"stack {self._name}", msg)
+            raise DeployError(self._stack.what, msg)
         if before.status.endswith("_IN_PROGRESS"):
-            raise DeployError(f"stack {self._name}", f"{before.status}; wait until it is done")
+            raise DeployError(self._stack.what, f"{before.status}; wait until it is done")
         return before, running
 
     def _user_groups(self, running: ApplicationState) -> Groups:
@@ -286,7 +287,7 @@ class Deployment:
         manifest = artifacts.manifest_of(running.code_key)
         if manifest is None:
             msg = "its zip was not put there by `deploy`; name one by --package"
-            raise DeployError(f"application {self._name}", msg)
+            raise DeployError(self._application.what, msg)
         return manifest
 
     def _refuse_if_state_is_lost(
@@ -312,7 +313,7 @@ class Deployment:
                 f"would lose its state ({'; '.join(reasons)}), and goes on as it is; "
                 "with --discard-state the calls open now are given up"
             )
-            raise DeployError(f"application {self._name}", msg)
+            raise DeployError(self._application.what, msg)
 
     def _approved(self, stack: Stack, change_set: ChangeSet) -> bool:
         if self._approve(stack.name, change_set):
@@ -336,14 +337,13 @@ class Deployment:
 
     def _follow_update(self) -> str | None:
         """What is wrong with the job in the end; None: it is healthy."""
-        what = f"stack {self._name}"
         try:
             state = self._stack.await_end(UPDATE_LIMIT_S, self._say)
         except DeployError as error:
             return str(error)
         if state.status != "UPDATE_COMPLETE":
             msg = f"{state.status}: {self._stack.first_failure()}; the stack is as it was"
-            raise DeployError(what, msg)
+            raise DeployError(self._stack.what, msg)
         application = self._application.state()
         if application is not None and application.status == "READY":
             self._application.start()
@@ -373,7 +373,7 @@ class Deployment:
         still = self._application.await_healthy(HEALTHY_WITHIN_S)
         end = "the version before runs again" if still is None else f"the version before {still}"
         msg = f"the new version {problem}; {end}; look at log group {_log(state)}"
-        raise DeployError(f"application {self._name}", msg)
+        raise DeployError(self._application.what, msg)
 
 
 def _log(state: StackState) -> str:

@@ -24,7 +24,6 @@ def model_parameters(
         given: parameters that the user gave.
     """
     account, partition = identity["Account"], identity["Arn"].split(":")[1]
-    region = settings.streams.region
     specs = [settings.audio_backend().remote]
     specs += [backend.remote for backend in settings.text_backends().values()]
     endpoints, models, uses_comprehend = set[str](), set[str](), False

@@ -43,7 +43,7 @@ class Application:
         self._boto = flink
         self._cloudwatch = cloudwatch
         self.name = name
-        self._what = f"application {name}"
+        self.what = f"application {name}"
         self._clock = clock
 
     def state(self) -> ApplicationState | None:
@@ -52,7 +52,7 @@ class Application:
         Raises:
             DeployError: it cannot be asked.
         """
-        with explained(self._what):
+        with explained(self.what):
             try:
                 detail = self._boto.describe_application(ApplicationName=self.name)
             except ClientError as error:
@@ -67,7 +67,7 @@ class Application:
         Raises:
             DeployError: it cannot be started.
         """
-        with explained(self._what):
+        with explained(self.what):
             self._boto.start_application(ApplicationName=self.name, RunConfiguration={})
 
     def take_snapshot(self, snapshot: str) -> None:
@@ -98,7 +98,7 @@ class Application:
         Raises:
             DeployError: they cannot be listed.
         """
-        with explained(self._what):
+        with explained(self.what):
             answer = self._boto.list_application_snapshots(ApplicationName=self.name, Limit=10)
         found = sorted(
             answer["SnapshotSummaries"],
@@ -115,8 +115,8 @@ class Application:
         """
         state = self.state()
         if state is None:
-            raise DeployError(self._what, "is gone")
-        with explained(self._what):
+            raise DeployError(self.what, "is gone")
+        with explained(self.what):
             self._boto.rollback_application(
                 ApplicationName=self.name, CurrentApplicationVersionId=state.version
             )

@@ -66,7 +66,7 @@ class Stack:
     def __init__(self, cloudformation: Any, name: str, clock: Clock) -> None:
         self._boto = cloudformation
         self.name = name
-        self._what = f"stack {name}"
+        self.what = f"stack {name}"
         self._clock = clock
 
     def state(self) -> StackState | None:
@@ -75,7 +75,7 @@ class Stack:
         Raises:
             DeployError: it cannot be asked.
         """
-        with explained(self._what):
+        with explained(self.what):
             try:
                 stack = self._boto.describe_stacks(StackName=self.name)["Stacks"][0]
             except ClientError as error:
@@ -96,12 +96,12 @@ class Stack:
         Raises:
             DeployError: it cannot be asked.
         """
-        with explained(self._what):
+        with explained(self.what):
             answer = self._boto.get_template(StackName=self.name, TemplateStage="Original")
         body = answer["TemplateBody"]
         if isinstance(body, str):
             return body
-        raise DeployError(self._what, "its template is not the one that `deploy` uploaded")
+        raise DeployError(self.what, "its template is not the one that `deploy` uploaded")
 
     def propose(
         self,
@@ -123,7 +123,7 @@ class Stack:
             DeployError: CloudFormation does not take it.
         """
         template = {"TemplateURL": url} if url else {"TemplateBody": body}
-        with explained(self._what):
+        with explained(self.what):
             change_set_id = self._boto.create_change_set(
                 StackName=self.name,
                 ChangeSetName=f"call-sentiment-{time.time_ns()}",
@@ -142,7 +142,7 @@ class Stack:
                 reason = str(described.get("StatusReason", ""))
                 if any(words in reason for words in _NOTHING):
                     return None
-                raise DeployError(self._what, reason)
+                raise DeployError(self.what, reason)
             return ChangeSet(change_set_id, tuple(self._changes(change_set_id)))
 
     def drop(self, change_set: ChangeSet) -> None:
@@ -151,11 +151,11 @@ class Stack:
         Raises:
             DeployError: it cannot be deleted.
         """
-        with explained(self._what):
+        with explained(self.what):
             self._boto.delete_change_set(StackName=self.name, ChangeSetName=change_set.id)
         state = self.state()
         if state is not None and not state.is_live:
-            with explained(self._what):
+            with explained(self.what):
                 self._boto.delete_stack(StackName=self.name)
 
     def execute(self, change_set: ChangeSet) -> None:
@@ -164,7 +164,7 @@ class Stack:
         Raises:
             DeployError: CloudFormation does not begin it.
         """
-        with explained(self._what):
+        with explained(self.what):
             self._boto.execute_change_set(StackName=self.name, ChangeSetName=change_set.id)
 
     def await_end(self, limit_s: float, on_status: Callable[[str], None]) -> StackState:
@@ -182,14 +182,14 @@ class Stack:
         while True:
             state = self.state()
             if state is None:
-                raise DeployError(self._what, "is gone; somebody deleted it meanwhile")
+                raise DeployError(self.what, "is gone; somebody deleted it meanwhile")
             if state.status != seen:
                 seen = state.status
                 on_status(seen)
             if not state.status.endswith("_IN_PROGRESS"):
                 return state
             if self._clock.now_s() >= end_s:
-                raise DeployError(self._what, f"still {seen} after {limit_s / 60:.0f} min")
+                raise DeployError(self.what, f"still {seen} after {limit_s / 60:.0f} min")
             self._clock.sleep(POLL_S)
 
     def await_done(self, limit_s: float, on_status: Callable[[str], None]) -> StackState:
@@ -200,7 +200,7 @@ class Stack:
         """
         state = self.await_end(limit_s, on_status)
         if state.status not in _DONE:
-            raise DeployError(self._what, f"{state.status}: {self.first_failure()}")
+            raise DeployError(self.what, f"{state.status}: {self.first_failure()}")
         return state
 
     def first_failure(self) -> str:
@@ -210,7 +210,7 @@ class Stack:
             DeployError: it cannot be asked.
         """
         failures: list[str] = []
-        with explained(self._what):
+        with explained(self.what):
             for page in self._boto.get_paginator("describe_stack_events").paginate(
                 StackName=self.name
             ):
@@ -228,7 +228,7 @@ class Stack:
         Raises:
             DeployError: something in it cannot be deleted.
         """
-        with explained(self._what):
+        with explained(self.what):
             self._boto.delete_stack(StackName=self.name)
         end_s = self._clock.now_s() + limit_s
         seen = ""
@@ -237,9 +237,9 @@ class Stack:
                 seen = state.status
                 on_status(seen)
             if state.status == "DELETE_FAILED":
-                raise DeployError(self._what, f"{seen}: {self.first_failure()}")
+                raise DeployError(self.what, f"{seen}: {self.first_failure()}")
             if self._clock.now_s() >= end_s:
-                raise DeployError(self._what, f"still {seen} after {limit_s / 60:.0f} min")
+                raise DeployError(self.what, f"still {seen} after {limit_s / 60:.0f} min")
             self._clock.sleep(POLL_S)
 
     def _await_change_set(self, change_set_id: str) -> Any:
@@ -251,7 +251,7 @@ class Stack:
             if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
                 return described
             if self._clock.now_s() >= end_s:
-                raise DeployError(self._what, "its change set is not made after 10 min")
+                raise DeployError(self.what, "its change set is not made after 10 min")
             self._clock.sleep(POLL_S)
 
     def _changes(self, change_set_id: str, within: str = "") -> Iterator[Change]:
