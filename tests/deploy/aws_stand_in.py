@@ -1,17 +1,20 @@
-"""What moto's CloudFormation does not know and our stacks need: outputs of nested stacks, and the
-application of Managed Service for Apache Flink."""
+"""What moto's CloudFormation does not know and our stacks need: outputs of nested stacks and after
+change sets, and the application of Managed Service for Apache Flink."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from moto.cloudformation.models import Stack
+from moto.cloudformation.models import ChangeSet, Stack
 from moto.core.common_models import CloudFormationModel
 from moto.kinesisanalyticsv2.models import kinesisanalyticsv2_backends
 
 
 class FlinkApplication(CloudFormationModel):
     """Found by moto by its being a subclass."""
+
+    made: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Properties of those that were made, by name."""
 
     def __init__(self, name: str) -> None:
         self.physical_resource_id = name
@@ -34,6 +37,7 @@ class FlinkApplication(CloudFormationModel):
         **_: Any,
     ) -> FlinkApplication:
         properties = cloudformation_json["Properties"]
+        cls.made[properties["ApplicationName"]] = properties
         kinesisanalyticsv2_backends[account_id][region_name].create_application(
             application_name=properties["ApplicationName"],
             application_description=properties["ApplicationDescription"],
@@ -46,11 +50,37 @@ class FlinkApplication(CloudFormationModel):
         )
         return cls(properties["ApplicationName"])
 
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: FlinkApplication,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> FlinkApplication:
+        properties = cloudformation_json["Properties"]
+        cls.made[properties["ApplicationName"]] = properties
+        return original_resource
+
+    @classmethod
+    def delete_from_cloudformation_json(cls, resource_name: str, *_: Any, **__: Any) -> None:
+        cls.made.pop(resource_name, None)
+
 
 def _output_of(stack: Stack, attribute: str) -> str:
     values = {output["OutputKey"]: output["OutputValue"] for output in stack.outputs or ()}
     return values[attribute.removeprefix("Outputs.")]
 
 
+def _apply(change_set: ChangeSet) -> None:
+    stack = change_set.stack
+    stack.template = change_set.template
+    stack._parse_template()
+    stack.resource_map.update(stack.template_dict, change_set.parameters)
+    stack.output_map = stack._create_output_map()
+
+
 def teach_moto(monkeypatch: Any) -> None:
     monkeypatch.setattr(Stack, "get_cfn_attribute", _output_of, raising=False)
+    monkeypatch.setattr(ChangeSet, "apply", _apply)

@@ -13,7 +13,13 @@ from moto import mock_aws
 from connectors.deployment.application import Application
 from connectors.deployment.artifacts import Artifacts
 from connectors.deployment.stack import Clock
-from connectors.deployment.templates import StackOwnsError, package_templates
+from connectors.deployment.templates import (
+    APPLICATION,
+    StackOwnsError,
+    add_groups,
+    load_template,
+    package_templates,
+)
 from flink_job.settings import parse_settings
 from tests.deploy.aws_stand_in import teach_moto
 
@@ -122,5 +128,7 @@ def test_streams_and_buckets_are_as_described(account: None) -> None:
 
 
 def test_what_the_stack_sets_may_not_be_given() -> None:
+    application = load_template(FOLDER / APPLICATION)
+
     with pytest.raises(StackOwnsError, match="'lake', key 'root': is set by the stack; leave it"):
-        package_templates(FOLDER, {"lake": {"root": "s3a://mine"}}, lambda *_: None)  # type: ignore[arg-type]
+        add_groups(application, {"lake": {"root": "s3a://mine"}})

@@ -148,7 +148,8 @@ def test_no_arn_leaves_account_or_service_open() -> None:
             arn = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
             text = arn[0] if isinstance(arn, list) else arn
             if one["Effect"] == "Allow" and text.startswith("arn:"):
-                assert "*" not in ":".join(text.replace("::", "..").split(":")[:5]), one["Sid"]
+                text = re.sub(r"\$\{[^}]*\}", "x", text)
+                assert "*" not in ":".join(text.split(":")[:5]), one["Sid"]
 
 
 def test_who_may_assume_a_role_is_bound_to_this_account() -> None:
