@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 from botocore.exceptions import ClientError
 
 from connectors.deployment.errors import DeployError, explained, is_missing
+from connectors.deployment.templates import encode
 
 CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 POLL_S: Final = 5.0
@@ -98,10 +99,8 @@ class Stack:
         """
         with explained(self.what):
             answer = self._boto.get_template(StackName=self.name, TemplateStage="Original")
-        body = answer["TemplateBody"]
-        if isinstance(body, str):
-            return body
-        raise DeployError(self.what, "its template is not the one that `deploy` uploaded")
+        body = answer["TemplateBody"]  # what is JSON, boto3 has read already
+        return body if isinstance(body, str) else encode(body).decode()
 
     def propose(
         self,

@@ -1,31 +1,18 @@
-"""The uids by which a savepoint finds the job's state. A change here is *Breaking*."""
+"""The uids by which a savepoint finds the job's state, as ``savepoint.json`` tells them to whoever
+updates a running job. A change there is *Breaking*."""
 
 from __future__ import annotations
 
 from flink_job.local import local_groups
 from flink_job.local_job import JAR
 from flink_job.main import build_job, job_configuration
+from flink_job.savepoint import own_manifest, uids_with
 from flink_job.settings import parse_settings
-
-PINNED = {
-    "audio-source",
-    "text-source",
-    "open-audio",
-    "open-text",
-    "pulses-LocalWindowAggregate",
-    "pulses-GlobalWindowAggregate",
-    "intake",
-    "assembly",
-    *(
-        f"{table}-{operator}"
-        for table in ("segments", "calls", "ledger", "rejects")
-        for operator in ("streaming-writer", "compact-coordinator", "compact-operator", "end")
-    ),
-}
 
 
 def test_every_operator_with_state_has_the_uid_it_had() -> None:
-    settings = parse_settings(local_groups({}, "http://127.0.0.1:1", "file:///tmp/none"))
+    groups = local_groups({}, "http://127.0.0.1:1", "file:///tmp/none")
+    settings = parse_settings(groups)
     configuration = job_configuration(settings)
     configuration.set_string("pipeline.jars", JAR.resolve().as_uri())
 
@@ -33,4 +20,4 @@ def test_every_operator_with_state_has_the_uid_it_had() -> None:
 
     graph = env._j_stream_execution_environment.getStreamGraph(False)
     uids = {node.getTransformationUID() for node in graph.getStreamNodes().toArray()}
-    assert uids - {None} == PINNED
+    assert uids - {None} == uids_with(own_manifest(), groups)

@@ -310,3 +310,27 @@ def test_status_tells_health_by_its_exit(
     assert "CREATE_COMPLETE" in healthy.output
     assert ill.exit_code == 1
     assert "no: is UPDATING" in ill.output
+
+
+def test_the_commands_from_the_first_dry_run_to_the_last_byte(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy_commands, "_clients", lambda _region: world.clients)
+    one, two = str(package(tmp_path, "one")), str(package(tmp_path, "two"))
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(app, [*words, "--name", "calls"])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "dry run: nothing is changed" in run("deploy", "--package", one, "--dry-run")
+    assert world.stacks() == set()
+    assert "s3a://" in run("deploy", "--package", one, "--yes")
+    table = run("update", "--package", two, "--dry-run")
+    assert "Modify" in table
+    assert "Job" in table
+    run("update", "--package", two, "--yes")
+    left = run("destroy", "--delete-data", "--confirm", "calls")
+    assert "is deleted in 30 days" in left
+    assert world.clients.s3.list_buckets()["Buckets"] == []
+    assert world.stacks() == set()
