@@ -14,7 +14,7 @@ help: ## List these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: .venv/.ready build/pyflink-dependencies.jar build/kinesalite/.ready ## .venv with the locked packages and the command, the jar, kinesalite
+setup: .venv/.ready build/pyflink-dependencies.jar build/kinesalite/.ready build/guard/.ready ## .venv with the locked packages and the command, the jar, kinesalite, cfn-guard
 
 .PHONY: demo
 demo: setup ## Run the job on the sample calls and draw the result: build/demo/report.html
@@ -96,3 +96,6 @@ build/pyflink-dependencies.jar: deploy/pom.xml | .venv/.locked
 
 build/kinesalite/.ready: deploy/kinesalite/package-lock.json | .venv/.locked
 	deploy/setup/kinesalite.sh
+
+build/guard/.ready: deploy/guard/package-lock.json | .venv/.locked
+	deploy/setup/guard.sh

@@ -16,6 +16,7 @@ import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.dead_letter_commands import dead_letters_app
+from flink_job.deploy_commands import register_deploy
 from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
@@ -53,6 +54,7 @@ app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command("reconcile")(reconcile)
+register_deploy(app)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

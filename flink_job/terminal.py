@@ -8,12 +8,15 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from connectors.deployment.errors import DeployError
+from connectors.deployment.templates import StackOwnsError
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
 from connectors.replay import InjectError
 from connectors.warehouse.contract import WarehouseError
 from flink_job.local import LocalJobError
+from flink_job.savepoint import ManifestError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
 from udfs.models.contract import ModelError
@@ -30,12 +33,14 @@ _WRONG_USE = (
     CallFolderError,
     InjectError,
     KinesaliteError,
+    ManifestError,
     ModelError,
     PolicyError,
+    StackOwnsError,
     TrainingError,
     WarehouseError,
 )
-_FAILED = (LocalJobError, KinesisError, LakeError)
+_FAILED = (DeployError, LocalJobError, KinesisError, LakeError)
 
 
 @contextmanager

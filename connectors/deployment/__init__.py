@@ -1,0 +1,1 @@
+"""Putting the job on AWS: templates, change sets, the application's life."""
