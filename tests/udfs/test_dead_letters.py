@@ -53,6 +53,10 @@ def test_what_policy_kept_out_is_fetched(reason):
     assert verdicts(numbered(1, reason=reason, payload=None, call_id="call-1")) == ["fetch"]
 
 
+def test_an_order_to_erase_is_not_sent():
+    assert verdicts(numbered(1, reason="consent_withdrawn", call_id="call-1")) == ["order to erase"]
+
+
 def test_nothing_is_sent_to_a_closed_call():
     late = numbered(1, reason="late", call_id="call-9")
     others = numbered(2, reason="no_call_started", call_id="call-1", payload=None)
