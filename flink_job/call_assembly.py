@@ -29,8 +29,10 @@ from flink_job.arrows import (
 )
 from udfs.assembly import Assembly, OpenAssembly, decode_assembly, encode_assembly
 from udfs.fusion import Fuser
-from udfs.records import Announced, CallClosed, UtteranceAccepted, WindowCut
+from udfs.records import Announced, CallClosed, ConsentRuled, UtteranceAccepted, WindowCut
 from udfs.rows import CALLS, LEDGER, SEGMENTS, Table, partition_date
+from udfs.score_text import WITHHELD_TEXT
+from udfs.score_window import WITHHELD_AUDIO
 from udfs.segments import ScoredAudio, ScoredText, Window
 from udfs.worker_process import tune_worker
 
@@ -66,11 +68,21 @@ class CallAssembly(KeyedProcessFunction):
             case Announced():
                 assembly.announce(state, work)
             case WindowCut():
-                audio = ScoredAudio(work, decode_window_score(bytes(value[AUDIO_SCORE])))
+                heard = (
+                    WITHHELD_AUDIO
+                    if work.withheld
+                    else decode_window_score(bytes(value[AUDIO_SCORE]))
+                )
+                audio = ScoredAudio(work, heard)
                 rows = assembly.take_audio(call_id, state, windows, audio, now_ms)
             case UtteranceAccepted():
-                text = ScoredText(work, decode_text_score(bytes(value[TEXT_SCORE])))
+                read = (
+                    WITHHELD_TEXT if work.withheld else decode_text_score(bytes(value[TEXT_SCORE]))
+                )
+                text = ScoredText(work, read)
                 rows = assembly.take_text(call_id, state, windows, text, now_ms)
+            case ConsentRuled():
+                rows = assembly.take_consent(call_id, state, windows, work, now_ms)
             case CallClosed():
                 rows = assembly.close(call_id, state, windows, work, now_ms)
         yield from self._emit(rows, state.started_at_ms)

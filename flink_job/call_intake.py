@@ -20,10 +20,18 @@ from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDes
 
 from flink_job.arrows import decode_opened, encode, reject_row, rejects_tag
 from flink_job.settings import CallSettings, TimeSettings
-from udfs.call_state import KeptChunk, OpenCall, Tombstone, decode_state, encode_state
+from udfs.call_state import (
+    CallState,
+    KeptChunk,
+    OpenCall,
+    Tombstone,
+    decode_state,
+    encode_state,
+)
 from udfs.intake import Decision, Intake, Refusal
+from udfs.policy import Policy
 from udfs.record_json import record_json
-from udfs.records import UtteranceAccepted
+from udfs.records import RejectNotice, UtteranceAccepted
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
 
@@ -39,14 +47,15 @@ END_OF_STREAM_MS = 2**63 - 1
 class CallIntake(KeyedProcessFunction):
     """Opened records of a call in, its work in order out; refused records as rejects."""
 
-    def __init__(self, calls: CallSettings, time_settings: TimeSettings) -> None:
+    def __init__(self, calls: CallSettings, time_settings: TimeSettings, policy: Policy) -> None:
         self._calls = calls
+        self._policy = policy
         self._time = time_settings
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
         data = Types.PRIMITIVE_ARRAY(Types.BYTE())
-        self._intake = Intake(self._calls.rules())
+        self._intake = Intake(self._calls.rules(), self._policy)
         self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
         self._store = FlinkCallStore(
             runtime_context.get_map_state(MapStateDescriptor("chunks", Types.STRING(), data)),
@@ -68,8 +77,7 @@ class CallIntake(KeyedProcessFunction):
         now_ms = ctx.timer_service().current_processing_time()
         stream_ms = ctx.timer_service().current_watermark()
         self._note_behind(opened.arrival.arrival_ms, stream_ms)
-        data = self._call.value()
-        call = OpenCall() if data is None else decode_state(bytes(data))
+        call = self._read() or OpenCall()
         if isinstance(call, Tombstone):
             late = self._intake.take_late(call, opened.record, opened.arrival)
             yield from self._carry_out(ctx.get_current_key(), late)
@@ -85,10 +93,9 @@ class CallIntake(KeyedProcessFunction):
 
     def _look_again(self, ctx: Any) -> Iterator[Any]:
         """Do what is due: a timer or a pulse came."""
-        data = self._call.value()
-        if data is None:
+        call = self._read()
+        if call is None:
             return
-        call = decode_state(bytes(data))
         stream_ms = ctx.timer_service().current_watermark()
         now_ms = ctx.timer_service().current_processing_time()
         if isinstance(call, Tombstone):
@@ -97,6 +104,15 @@ class CallIntake(KeyedProcessFunction):
         decisions = self._intake.stop_waiting_for_gaps(call, self._store, now_ms)
         yield from self._carry_out(ctx.get_current_key(), decisions)
         yield from self._settle(call, ctx, now_ms, stream_ms, 0)
+
+    def _read(self) -> CallState | None:
+        data = self._call.value()
+        if data is None:
+            return None
+        call = decode_state(bytes(data))
+        if isinstance(call, OpenCall):
+            self._intake.admit_unruled(call, self._store)
+        return call
 
     def _settle(
         self, call: OpenCall, ctx: Any, now_ms: int, stream_ms: int, arrival_ms: int
@@ -175,19 +191,22 @@ def _monotonic_ms() -> int:
 
 
 def _reject_row(refusal: Refusal) -> Row:
-    """A refused record; where policy has not spoken its content is not stored."""
+    """A refused record; its content is stored only where policy has spoken, and lets it."""
     record, arrival = refusal.record, refusal.arrival
-    policy_has_spoken = refusal.reason not in ("no_call_started", "unknown_participant")
+    if isinstance(record, RejectNotice):
+        step, content = "open", record.payload
+    else:
+        step, content = "intake", record_json(record)
     return reject_row(
         Reject(
-            step="intake",
+            step=step,
             reason=refusal.reason,
-            call_id=getattr(record, "call_id", None),
+            call_id=record.call_id,
             stream=arrival.stream,
             shard=arrival.shard,
             sequence_number=arrival.sequence_number,
             arrival=EpochMs(arrival.arrival_ms),
-            payload=record_json(record) if policy_has_spoken else None,
+            payload=content if refusal.keeps_content else None,
         )
     )
 

@@ -15,13 +15,26 @@ import flink_job.evaluate_commands
 import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
+from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
+from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
-from flink_job.preflight import check_fusion, check_models, check_output, examine
+from flink_job.policy_commands import policy_app
+from flink_job.preflight import (
+    check_fusion,
+    check_models,
+    check_output,
+    check_policy,
+    check_pseudonyms,
+    examine,
+)
+from flink_job.reconcile_commands import reconcile
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
+from flink_job.warehouse_commands import warehouse_app
 from udfs.call_folder import CallFolder, read_call_folders
 from udfs.features import FeatureRow
 from udfs.records import StreamName
@@ -36,6 +49,11 @@ app = typer.Typer(
 )
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(policy_app, name="policy")
+app.add_typer(lake_app, name="lake")
+app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(dead_letters_app, name="dead-letters")
+app.command("reconcile")(reconcile)
 register_deploy(app)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
@@ -63,6 +81,13 @@ def local(
     calls: Calls,
     output: Output,
     speed: Speed = "1",
+    warehouse: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="postgresql://… or redshift://…; embedded: in OUTPUT/warehouse; or none.",
+        ),
+    ] = EMBEDDED,
     properties: Properties = None,
     report: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
     inject: Inject = None,
@@ -81,13 +106,14 @@ def local(
         folders, plan, options = _plan(calls, speed, chunk_ms, shuffle_ms, duplicate, drop, seed)
         records = _with_injected(plan.records, inject, seed)
         given = read_properties(properties) if properties else {}
-        _preflight_local(given, output)
+        _preflight_local(given, output, None if warehouse in (EMBEDDED, NONE) else warehouse)
         with ConsoleProgress(errors) as progress:
             result = run_local(
                 [folder.call_id for folder in folders],
                 records,
                 options.speed,
                 output,
+                warehouse,
                 given,
                 progress,
                 plan.dropped,
@@ -99,12 +125,14 @@ def local(
             raise typer.Exit(FAILED)
 
 
-def _preflight_local(given: dict[str, dict[str, str]], output: str) -> None:
+def _preflight_local(given: dict[str, dict[str, str]], output: str, warehouse: str | None) -> None:
     """Settings, models and output, before kinesalite and Flink take their seconds."""
-    settings = parse_settings(local_groups(given, "http://127.0.0.1", output))
+    settings = parse_settings(local_groups(given, "http://127.0.0.1", output, warehouse))
     check_output(settings)
     check_models(settings)
     check_fusion(settings)
+    check_policy(settings)
+    check_pseudonyms(settings)
 
 
 @app.command()
@@ -127,7 +155,7 @@ def check(
         Path, typer.Option(help="Settings in the service's format.")
     ] = DEFAULT_PROPERTIES,
 ) -> None:
-    """Look at settings, streams, models and output without starting the job."""
+    """Look at settings, streams, output, warehouse and models without starting the job."""
     with explained():
         settings = parse_settings(read_properties(properties))
         findings = list(examine(settings))

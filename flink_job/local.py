@@ -25,7 +25,8 @@ from connectors.lake_reader import finished_files, newest, read_rows
 from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
 from flink_job.local_job import ENVIRONMENT, START_FAST
-from flink_job.settings import parse_settings
+from flink_job.local_warehouse import EMBEDDED, LocalWarehouse, local_warehouse
+from flink_job.settings import Settings, parse_settings
 from udfs.envelope import Door, Limits, Refused
 from udfs.records import Arrival, CallStarted, Heartbeat, StreamName
 from udfs.replay_plan import PlannedRecord
@@ -63,6 +64,8 @@ class LocalResult:
     num_rejects: int
     restarts: int
     seconds: float
+    warehouse: Mapping[str, int] = field(default_factory=dict)
+    """Rows of these calls by table."""
     dropped: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
 
     def calls(self) -> list[Ledger]:
@@ -79,14 +82,18 @@ class LocalResult:
             "rejects": self.num_rejects,
             "restarts": self.restarts,
             "seconds": round(self.seconds, 1),
+            "warehouse": dict(self.warehouse),
             "dropped": {call: dict(lost) for call, lost in self.dropped.items()},
         }
 
 
 def local_groups(
-    given: Mapping[str, Mapping[str, str]], endpoint: str, root: str
+    given: Mapping[str, Mapping[str, str]],
+    endpoint: str,
+    root: str,
+    warehouse: str | None = None,
 ) -> dict[str, dict[str, str]]:
-    """The settings of a local run: what is given, with the streams and the lake of this run."""
+    """The settings of a local run: what is given, with streams, lake and warehouse of this run."""
     groups = {group: dict(properties) for group, properties in given.items()}
     groups.setdefault("limits", {}).setdefault("started.at.past.days", ANY_AGE_DAYS)
     groups.setdefault("streams", {}).update(
@@ -99,6 +106,9 @@ def local_groups(
     )
     groups["streams"].setdefault("shard.discovery.interval.ms", "3000")
     groups.setdefault("lake", {})["root"] = root
+    if warehouse is not None:
+        groups.setdefault("warehouse", {})["url"] = warehouse
+        groups["warehouse"].setdefault("batch.wait.ms", "1000")
     return groups
 
 
@@ -107,6 +117,7 @@ def run_local(
     records: tuple[PlannedRecord, ...],
     speed: float | None,
     output: str,
+    warehouse: str,
     given: Mapping[str, Mapping[str, str]],
     progress: Progress,
     dropped: Mapping[str, Mapping[str, tuple[int, ...]]],
@@ -117,6 +128,7 @@ def run_local(
         LocalJobError: the job ended by itself.
         KinesaliteError: kinesalite or Node is missing.
         SettingsError: a given setting cannot be used.
+        WarehouseError: the warehouse cannot be used, or lacks rows.
     """
     began_s = time.monotonic()
     root = output if is_object_store(output) else Path(output).resolve().as_uri()
@@ -125,8 +137,12 @@ def run_local(
         work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="call-sentiment-")))
         progress.step("starting kinesalite")
         kinesalite = stack.enter_context(Kinesalite())
-        groups = local_groups(given, kinesalite.endpoint, root)
+        if warehouse == EMBEDDED:
+            progress.step("starting PostgreSQL")
+        url = stack.enter_context(local_warehouse(warehouse, output))
+        groups = local_groups(given, kinesalite.endpoint, root, url)
         settings = parse_settings(groups)
+        loaded = _prepared_warehouse(settings, stack)
         kinesis = connect(settings.streams.region, kinesalite.endpoint)
         for kind, name in STREAMS.items():
             kinesis.create_stream(name, SHARDS[kind])
@@ -139,6 +155,13 @@ def run_local(
         progress.step("waiting until every call is closed")
         _wait_until_closed(job, root, earlier, set(call_ids), progress)
         _wait_for_strangers(job, root, earlier, num_strangers(records, set(call_ids)), progress)
+        counts: Mapping[str, int] = {}
+        if loaded is not None:
+            progress.step("waiting until the warehouse has every row")
+            if lacking := loaded.wait_for(root, earlier, job.check):
+                msg = f"the warehouse lacks {lacking} rows of the lake; see the job's log"
+                raise LocalJobError(msg)
+            counts = loaded.counts(set(call_ids))
         progress.step("stopping with a savepoint")
         restarts = job.stop()
     ledgers = newest(read_rows(root, LEDGER, skip=earlier), LEDGER)
@@ -149,8 +172,18 @@ def run_local(
         num_rejects=len(read_rows(root, REJECTS, skip=earlier)),
         restarts=restarts,
         seconds=time.monotonic() - began_s,
+        warehouse=counts,
         dropped=dropped,
     )
+
+
+def _prepared_warehouse(settings: Settings, stack: ExitStack) -> LocalWarehouse | None:
+    spec = settings.warehouse_spec()
+    if spec is None:
+        return None
+    warehouse = stack.enter_context(LocalWarehouse(spec))
+    warehouse.prepare()
+    return warehouse
 
 
 def write_properties(groups: Mapping[str, Mapping[str, str]], work_dir: Path) -> Path:

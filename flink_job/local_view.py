@@ -67,6 +67,9 @@ def print_result(console: Console, result: LocalResult) -> None:
         f"{result.num_rejects} rejects, {result.restarts} restarts, {result.seconds:.0f} s",
         highlight=False,
     )
+    if result.warehouse:
+        rows = ", ".join(f"{table} {count}" for table, count in result.warehouse.items())
+        console.print(f"rows in the warehouse: {rows}", highlight=False)
     for line in advice(result.ledgers):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 

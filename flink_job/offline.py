@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 from connectors.lake_reader import write_rows
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
-from flink_job.preflight import check_fusion
+from connectors.secret_key import read_key
+from flink_job.preflight import check_fusion, check_pseudonyms
 from flink_job.settings import Settings
 from udfs.call_folder import CallFolder
 from udfs.features import FeatureRow, feature_rows
 from udfs.models.scorer import NoGauges
 from udfs.offline import Scorers, fuse_call, score_windows
+from udfs.pseudonyms import Pseudonyms
 from udfs.rows import TABLES, partition_date
 from udfs.speech import SpeechDetector
 
@@ -27,9 +29,10 @@ def load_scorers(settings: Settings, *, with_embeddings: bool = False) -> Scorer
 
     Raises:
         ModelError: a model cannot be used.
-        SettingsError: the fusion cannot be used.
+        SettingsError: the fusion, the policy or the key of the pseudonyms cannot be used.
     """
     check_fusion(settings)
+    check_pseudonyms(settings)
     with_embedding = with_embeddings or settings.fusion.needs_embeddings
     audio, text = settings.audio_backend(), settings.text_backends()
     return Scorers(
@@ -37,6 +40,8 @@ def load_scorers(settings: Settings, *, with_embeddings: bool = False) -> Scorer
         audio=open_audio_scorer(audio, NoGauges(), with_embedding=with_embedding),
         text=open_text_scorers(text, NoGauges(), with_embedding=with_embedding),
         fuser=settings.fusion.fuser(),
+        policy=settings.policy.policy(),
+        pseudonyms=Pseudonyms(read_key(settings.pseudonym_key())),
     )
 
 
@@ -51,7 +56,7 @@ def run_offline(
 
     Args:
         folders: the calls.
-        settings: models and fusion.
+        settings: models, fusion, policy and pseudonyms.
         output: the root of the rows.
         progress: is told of each call.
         features: takes what fusion sees of each window, embeddings too.
@@ -72,7 +77,13 @@ def run_offline(
             rows[type(row)].append((row, dt))
     for table in TABLES:
         dates = {id(row): dt for row, dt in rows[table.row]}
-        write_rows(output, table, [row for row, _ in rows[table.row]], _date_from(dates))
+        write_rows(
+            output,
+            table,
+            [row for row, _ in rows[table.row]],
+            _date_from(dates),
+            kms_key_arn=settings.lake.kms_key_arn,
+        )
     progress.closed(len(folders), len(folders))
 
 

@@ -10,10 +10,12 @@ from pyflink.common import Row
 from pyflink.datastream import ProcessFunction, RuntimeContext
 
 from connectors.kinesis_source import ARRIVAL_MS, PAYLOAD, SEQUENCE_NUMBER, SHARD
+from connectors.secret_key import NO_KEY, KeySource, read_key
 from flink_job.arrows import Opened, encode, reject_row, rejects_tag
 from flink_job.settings import TimeSettings
 from flink_job.stream_time import NO_CALL, ShardClock
 from udfs.envelope import Door, Limits, Refused
+from udfs.pseudonyms import Pseudonyms
 from udfs.records import Arrival, Heartbeat, RejectNotice, StreamName
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
@@ -23,17 +25,25 @@ class OpenRecords(ProcessFunction):
     """One source row to one opened record, or to a reject.
 
     A heartbeat goes on under ``NO_CALL`` until its stream time has become the watermark. A reject
-    whose call is known tells the call's ledger.
+    whose call is known tells the call's ledger; one that holds what was said in a known call is
+    written there, where policy says with what content.
     """
 
-    def __init__(self, stream: StreamName, limits: Limits, time_settings: TimeSettings) -> None:
+    def __init__(
+        self,
+        stream: StreamName,
+        limits: Limits,
+        time_settings: TimeSettings,
+        key_source: KeySource = NO_KEY,
+    ) -> None:
         self._stream = stream
         self._limits = limits
         self._time = time_settings
+        self._key_source = key_source
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
-        self._door = Door(self._limits)
+        self._door = Door(self._limits, Pseudonyms(read_key(self._key_source)))
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
 
@@ -41,13 +51,20 @@ class OpenRecords(ProcessFunction):
         shard, arrival_ms = value[SHARD], value[ARRIVAL_MS]
         stream_ms = self._clock.see(shard, arrival_ms, time.monotonic_ns() // 1_000_000)
         arrival = Arrival(self._stream, shard, value[SEQUENCE_NUMBER], arrival_ms)
-        data = bytes(value[PAYLOAD])
         try:
-            record = self._door.open(data, arrival)
+            record = self._door.open(bytes(value[PAYLOAD]), arrival)
         except Refused as refused:
-            yield self._rejects, _reject(refused, arrival, data)
+            for_policy = refused.is_speech and refused.call_id is not None
+            if not for_policy:
+                yield self._rejects, _reject(refused, arrival)
             if refused.call_id is not None:
-                notice = RejectNotice(refused.call_id, refused.participant_id, refused.is_audio)
+                notice = RejectNotice(
+                    refused.call_id,
+                    refused.participant_id,
+                    refused.is_audio,
+                    refused.reason if for_policy else None,
+                    refused.content if for_policy else None,
+                )
                 yield Row(refused.call_id, stream_ms, encode(Opened(notice, arrival)))
             return
         if isinstance(record, Heartbeat):
@@ -56,7 +73,7 @@ class OpenRecords(ProcessFunction):
             yield Row(record.call_id, stream_ms, encode(Opened(record, arrival)))
 
 
-def _reject(refused: Refused, arrival: Arrival, data: bytes) -> Row:
+def _reject(refused: Refused, arrival: Arrival) -> Row:
     return reject_row(
         Reject(
             step="open",
@@ -66,6 +83,6 @@ def _reject(refused: Refused, arrival: Arrival, data: bytes) -> Row:
             shard=arrival.shard,
             sequence_number=arrival.sequence_number,
             arrival=EpochMs(arrival.arrival_ms),
-            payload=data,
+            payload=None if refused.is_speech else refused.content,
         )
     )

@@ -1,7 +1,8 @@
-"""Before anything starts: can every setting be used? Streams, models, output."""
+"""Before anything starts: can every setting be used? Streams, output, warehouse, models."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,9 +11,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from connectors.kinesis_client import KinesisError, connect
-from connectors.object_store import ObjectStoreError, check_writable
+from connectors.object_store import ENDPOINT_VARIABLE, ObjectStoreError, check_writable
 from connectors.remote_models.client import CallError
 from connectors.remote_models.probe import probe_audio, probe_text
+from connectors.secret_key import read_key
+from connectors.warehouse.check import check_warehouse
+from connectors.warehouse.contract import WarehouseError, WarehouseSpec
+from connectors.warehouse.opening import open_session
 from flink_job.model_settings import (
     AudioModelSettings,
     LanguageModelSettings,
@@ -24,6 +29,7 @@ from flink_job.settings import Settings
 from udfs.fusion_loading import FusionFileError
 from udfs.fusion_loading import check_models as check_fusion_models
 from udfs.models.contract import SHIPPED, AudioModel, ModelError, ModelSpec, TextModel
+from udfs.pseudonyms import PseudonymKeyError, Pseudonyms
 from udfs.score_text import ANY_LANGUAGE
 
 
@@ -40,8 +46,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for key, name in (("audio.stream", streams.audio_stream), ("text.stream", streams.text_stream)):
         yield _finding(f"stream {name}", partial(_check_stream, settings, key, name))
     yield _finding(f"output {settings.lake.root}", partial(check_output, settings))
+    if spec := settings.warehouse_spec():
+        yield _finding(f"warehouse {spec.url}", partial(_check_warehouse, spec))
     yield from _examine_models(settings)
     yield from _examine_fusion(settings)
+    yield _finding(f"policy {settings.policy.path or 'shipped'}", partial(check_policy, settings))
+    if settings.pseudonyms.is_set:
+        yield _finding("key of the pseudonyms", partial(check_pseudonyms, settings))
 
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:
@@ -103,8 +114,13 @@ def check_output(settings: Settings) -> None:
     root = settings.lake.root
     url = urlsplit(root)
     if url.scheme in ("s3a", "s3"):
+        key = settings.lake.kms_key_arn
+        if key is not None and os.environ.get(ENDPOINT_VARIABLE, "").startswith("http://"):
+            raise SettingsError(
+                "lake", "kms.key.arn", key, f"{ENDPOINT_VARIABLE} must be https: Flink insists"
+            )
         try:
-            check_writable(url.netloc, url.path.strip("/"))
+            check_writable(url.netloc, url.path.strip("/"), key)
         except ObjectStoreError as error:
             raise SettingsError("lake", "root", root, str(error)) from None
         return
@@ -120,6 +136,17 @@ def check_output(settings: Settings) -> None:
         raise SettingsError("lake", "root", root, f"{reason}; name a folder to write to") from None
 
 
+def _check_warehouse(spec: WarehouseSpec) -> None:
+    try:
+        session = open_session(spec)
+        try:
+            check_warehouse(session, spec)
+        finally:
+            session.close()
+    except WarehouseError as error:
+        raise SettingsError("warehouse", "url", spec.url, str(error)) from None
+
+
 def check_models(settings: Settings) -> None:
     """Load the models that are not our own and ask the remote ones, as a worker will.
 
@@ -129,6 +156,31 @@ def check_models(settings: Settings) -> None:
     for finding in _examine_models(settings):
         if finding.problem is not None:
             raise finding.problem
+
+
+def check_policy(settings: Settings) -> None:
+    """Whether the policy can be read.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    settings.policy.policy()
+
+
+def check_pseudonyms(settings: Settings) -> None:
+    """Whether the key of the pseudonyms can be read and is long enough.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    try:
+        Pseudonyms(read_key(settings.pseudonym_key()))
+    except PseudonymKeyError as error:
+        group = settings.pseudonyms
+        key, value = (
+            ("key.file", group.key_file) if group.key_file else ("secret.arn", group.secret_arn)
+        )
+        raise SettingsError("pseudonyms", key, value, str(error)) from None
 
 
 def check_fusion(settings: Settings) -> None:

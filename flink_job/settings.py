@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import PydanticUndefined
 
 from connectors.remote_models.spec import BackendSpec
+from connectors.secret_key import KeySource
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.loading import LoadRules
 from flink_job.model_settings import (
@@ -46,6 +47,7 @@ from udfs.envelope import Limits
 from udfs.fusion import Fuser, PriorFusion
 from udfs.fusion_loading import FusionFileError, TrainedFusion, load_fusion
 from udfs.intake import IntakeRules
+from udfs.policy import DEFAULT_POLICY, Policy, PolicyError, read_policy
 
 DEFAULT_PROPERTIES = Path("/etc/flink/application_properties.json")
 MAX_VALUE_CHARACTERS = 2_048
@@ -96,6 +98,13 @@ class LakeSettings(Group):
     auto_compaction: Annotated[
         bool, Field(description="join the small files of one checkpoint")
     ] = True
+    kms_key_arn: Annotated[
+        OptionalText,
+        Field(
+            description="KMS key for objects; used locally and by our own writes. On the service "
+            "set it as the bucket's default encryption"
+        ),
+    ] = None
 
 
 class WarehouseSettings(Group):
@@ -269,6 +278,41 @@ class FusionSettings(Group):
         return PriorFusion(text_trust=self.text_trust, audio_trust=self.audio_trust)
 
 
+class PolicySettings(Group):
+    """Whose voice and words may be scored."""
+
+    path: Annotated[
+        OptionalText, Field(description="policy file; unset: the shipped one, careful")
+    ] = None
+
+    def policy(self) -> Policy:
+        """The rules of the file.
+
+        Raises:
+            SettingsError: the file cannot be used.
+        """
+        try:
+            return read_policy(Path(self.path) if self.path else DEFAULT_POLICY)
+        except PolicyError as error:
+            raise SettingsError("policy", "path", self.path, str(error)) from None
+
+
+class PseudonymSettings(Group):
+    """The key under which persons get their pseudonyms; unset: nobody has one."""
+
+    key_file: Annotated[
+        OptionalText, Field(description="file with the key in base64: openssl rand -base64 32")
+    ] = None
+    secret_arn: Annotated[
+        OptionalText,
+        Field(description="secret in Secrets Manager with the key, binary or in base64"),
+    ] = None
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.key_file or self.secret_arn)
+
+
 class FlinkSettings(Group):
     """How Flink runs the job; on the service, parallelism and checkpoints are the service's."""
 
@@ -307,6 +351,8 @@ class Settings(Group):
     models_text: TextModelSettings = TextModelSettings()
     models_text_of_language: Mapping[str, LanguageModelSettings] = MappingProxyType({})
     fusion: FusionSettings = FusionSettings()
+    policy: PolicySettings = PolicySettings()
+    pseudonyms: PseudonymSettings = PseudonymSettings()
     flink: FlinkSettings = FlinkSettings()
 
     @property
@@ -340,6 +386,10 @@ class Settings(Group):
             staging_root=warehouse.staging_root,
             endpoint=warehouse.endpoint,
         )
+
+    def pseudonym_key(self) -> KeySource:
+        """Where the key of the pseudonyms lies."""
+        return KeySource(self.pseudonyms.key_file, self.pseudonyms.secret_arn, self.streams.region)
 
     def audio_backend(self) -> BackendSpec:
         """Who scores voices."""
@@ -502,6 +552,13 @@ def _check_together(settings: Settings) -> None:
             settings.limits.min_sample_rate_hz,
             "is above max.sample.rate.hz; lower it",
         )
+    if settings.pseudonyms.key_file and settings.pseudonyms.secret_arn:
+        raise SettingsError(
+            "pseudonyms",
+            "secret.arn",
+            settings.pseudonyms.secret_arn,
+            "stands beside key.file; keep one",
+        )
     _check_warehouse(settings.warehouse)
     check_model_settings("models.audio", settings.models_audio, ())
     check_model_settings("models.text", settings.models_text, settings.models_text.languages)
@@ -513,7 +570,7 @@ def _check_warehouse(warehouse: WarehouseSettings) -> None:
     if warehouse.url is None:
         return
     url = urlsplit(warehouse.url)
-    if url.password is not None:
+    if url.password:
         raise SettingsError(
             "warehouse", "url", _without_password(url), "no password here; set PGPASSWORD"
         )

@@ -12,13 +12,15 @@ from connectors.deployment.errors import DeployError
 from connectors.deployment.templates import StackOwnsError
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
-from connectors.lake_reader import LakeError
+from connectors.lake_files import LakeError
 from connectors.replay import InjectError
+from connectors.warehouse.contract import WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.savepoint import ManifestError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
 from udfs.models.contract import ModelError
+from udfs.policy import PolicyError
 from udfs.training.errors import TrainingError
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -33,8 +35,10 @@ _WRONG_USE = (
     KinesaliteError,
     ManifestError,
     ModelError,
+    PolicyError,
     StackOwnsError,
     TrainingError,
+    WarehouseError,
 )
 _FAILED = (DeployError, LocalJobError, KinesisError, LakeError)
 

@@ -107,7 +107,8 @@ def open_records(
 ) -> Opened:
     opened = _named(
         rows.process(
-            OpenRecords(stream, settings.limits.limits(), settings.time), output_type=opened_type()
+            OpenRecords(stream, settings.limits.limits(), settings.time, settings.pseudonym_key()),
+            output_type=opened_type(),
         ),
         f"open-{stream}",
     )
@@ -118,7 +119,8 @@ def open_records(
 def take_in(records: DataStream, settings: Settings) -> Step:
     work = _named(
         keyed(records, records_type()).process(
-            CallIntake(settings.calls, settings.time), output_type=work_type()
+            CallIntake(settings.calls, settings.time, settings.policy.policy()),
+            output_type=work_type(),
         ),
         "intake",
         # In a task of its own: chained to the models, each would stand still while the other runs.

@@ -13,6 +13,7 @@ from udfs.records import (
     CallClosed,
     CallEnded,
     CallStarted,
+    ConsentChanged,
     Participant,
     ParticipantJoined,
     ParticipantLedger,
@@ -103,6 +104,14 @@ def call_ended(
 ) -> CallEnded:
     expected = None if chunks is None else tuple(sorted(chunks.items()))
     return CallEnded(call_id, started_at_ms + after_ms, expected, utterances)
+
+
+def consent_changed(
+    at_ms: int = 0, who: str = "customer", call_id: str = CALL, **fields: Any
+) -> ConsentChanged:
+    """A withdrawal, from its call time on."""
+    defaults = {"consent": False, "retroactive": False}
+    return ConsentChanged(call_id, who, at_ms=at_ms, **{**defaults, **fields})
 
 
 def arrival(arrival_ms: int = STARTED_AT_MS, number: int = 0, **fields: Any) -> Arrival:

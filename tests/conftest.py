@@ -1,8 +1,18 @@
-"""Hypothesis for everyone: the same examples in every run, and no deadline on a busy machine."""
+"""For everyone: AWS and a PostgreSQL on this machine, and Hypothesis.
+
+Hypothesis gives the same examples in every run, and no deadline on a busy machine.
+"""
 
 import os
+from collections.abc import Iterator
 
+import psycopg
+import pytest
 from hypothesis import HealthCheck, settings
+
+from connectors.warehouse.embedded import embedded_postgres
+
+pytest_plugins = ["tests.aws_servers.fixtures"]
 
 settings.register_profile(
     "repeatable",
@@ -19,3 +29,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory) -> Iterator[str]:
+    """The database that all tests share: make a schema of your own in it."""
+    with embedded_postgres(tmp_path_factory.mktemp("warehouse") / "data") as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER DATABASE postgres SET synchronous_commit = off")
+        yield url

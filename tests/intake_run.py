@@ -9,6 +9,7 @@ import msgspec
 from tests.builders import STARTED_AT_MS, arrival
 from udfs.call_state import KeptChunk, OpenCall, Tombstone, decode_state, encode_state
 from udfs.intake import Decision, Intake, IntakeRules, Refusal, ToDo
+from udfs.policy import Policy, read_policy
 from udfs.record_json import CallRecord
 from udfs.records import (
     Announced,
@@ -19,6 +20,8 @@ from udfs.records import (
     WindowCut,
 )
 from udfs.windows import WindowSignal
+
+DEFAULT_POLICY = read_policy()
 
 
 class MemoryStore:
@@ -66,6 +69,7 @@ class IntakeRun:
     """One call. A record arrives at ``arrival_ms``; stream time is what ``give_up`` is told."""
 
     rules: IntakeRules = field(default_factory=IntakeRules)
+    policy: Policy = DEFAULT_POLICY
     arrival_ms: int = STARTED_AT_MS
     now_ms: int = 0
     decisions: list[Decision] = field(default_factory=list)
@@ -84,7 +88,7 @@ class IntakeRun:
             if self.is_closed:
                 break
             call = self.call
-            intake = Intake(self.rules)
+            intake = Intake(self.rules, self.policy)
             came = arrival(self.arrival_ms)
             self.decisions += intake.take(call, self.store, record, came, self.now_ms)
             self._settle(intake, call, 0)
@@ -94,13 +98,13 @@ class IntakeRun:
         """Stream time has come so far; what was given up."""
         before = len(self.decisions)
         if not self.is_closed:
-            self._settle(Intake(self.rules), self.call, stream_ms)
+            self._settle(Intake(self.rules, self.policy), self.call, stream_ms)
         return self.decisions[before:]
 
     def advance_clock_to(self, now_ms: int) -> list[Decision]:
         before = len(self.decisions)
         self.now_ms = now_ms
-        call, intake = self.call, Intake(self.rules)
+        call, intake = self.call, Intake(self.rules, self.policy)
         self.decisions += intake.stop_waiting_for_gaps(call, self.store, now_ms)
         self._settle(intake, call, 0)
         return self.decisions[before:]

@@ -19,6 +19,7 @@ from tests.builders import STARTED_AT_MS, arrival
 from tests.harness import KeyedHarness, Snapshot
 from udfs.fusion import Fuser, PriorFusion
 from udfs.models.contract import Triple
+from udfs.policy import Policy, read_policy
 from udfs.record_json import CallRecord
 from udfs.records import CallClosed, RejectNotice
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, Table
@@ -52,8 +53,13 @@ def read(text: str, language: str = "en") -> TextScore:
     return TextScore(triple_of(text.encode()), None, "eye")
 
 
-def intake_harness(calls: CallSettings, time: TimeSettings) -> KeyedHarness:
-    return KeyedHarness(lambda: CallIntake(calls, time))
+DEFAULT_POLICY = read_policy()
+
+
+def intake_harness(
+    calls: CallSettings, time: TimeSettings, policy: Policy = DEFAULT_POLICY
+) -> KeyedHarness:
+    return KeyedHarness(lambda: CallIntake(calls, time, policy))
 
 
 def assembly_harness(calls: CallSettings, fuser: Fuser) -> KeyedHarness:
@@ -94,11 +100,14 @@ class JobRun:
     calls: CallSettings = field(default_factory=CallSettings)
     time: TimeSettings = field(default_factory=TimeSettings)
     fuser: Fuser = FUSER
+    policy: Policy = DEFAULT_POLICY
 
     def __post_init__(self) -> None:
-        self.intake = intake_harness(self.calls, self.time)
+        self.intake = intake_harness(self.calls, self.time, self.policy)
         self.assembly = assembly_harness(self.calls, self.fuser)
         self.work: list[Any] = []
+        self.to_models: list[bytes] = []
+        """All that a model was given, windows and texts."""
 
     def send(self, *records: CallRecord | RejectNotice, arrival_ms: int = STARTED_AT_MS) -> None:
         for record in records:
@@ -152,6 +161,7 @@ class JobRun:
 
     def _hand_on(self) -> None:
         for call_id, work, signal, text, language in self.intake.output:
+            self.to_models += [signal or b"", (text or "").encode()]
             heard = None if signal is None else encode(hear(decode_signal(signal)))
             known = None if text is None else encode(read(text, language))
             self.work.append(decode_work(work))

@@ -2,7 +2,7 @@
 
     WindowCut + score ───────┐                      shown first when the text wait is over
     UtteranceAccepted + score ┼─► windows ─► Segment ┤
-    CallClosed ───────────────┘                      shown again when later input changes it
+    ConsentRuled, CallClosed ─┘                      shown again when later input changes it
                               └─► Summary, Ledger
 
 Pure: state and clock are handed in. Nothing rests on a timer: what a lost one should have shown,
@@ -19,7 +19,7 @@ import msgspec
 from udfs.call_rows import ledger_rows, summary_rows
 from udfs.fusion import Fuser
 from udfs.kept_state import KeptState
-from udfs.records import Announced, CallClosed, Participant
+from udfs.records import Announced, CallClosed, ConsentRuled, Participant
 from udfs.rows import Ledger, Segment, Summary
 from udfs.segments import ROLLING_WINDOWS, ScoredAudio, ScoredText, Window, segment, windows_of
 
@@ -46,6 +46,8 @@ class OpenAssembly(msgspec.Struct):
     newest_audio: dict[str, int] = {}
     """By participant: the highest window whose audio was scored."""
     pending: list[Pending] = []
+    consents: dict[str, list[int]] = {}
+    """By participant: the first window whose row rests on each change of consent."""
 
     @property
     def due_ms(self) -> int | None:
@@ -112,6 +114,29 @@ class Assembly:
                 due_ms = text.utterance.accepted_at_ms + self._text_wait_ms
                 self._await(state, participant_id, index, None if audio_to_come else due_ms)
         yield from self._show_again(call_id, state, store, changed, now_ms)
+        yield from self.show_due(call_id, state, store, now_ms)
+
+    def take_consent(
+        self,
+        call_id: str,
+        state: OpenAssembly,
+        store: WindowStore,
+        ruled: ConsentRuled,
+        now_ms: int,
+    ) -> Iterator[Segment]:
+        """A consent changed: forget what must not be used, and show the rows that rest on it."""
+        participant_id = ruled.participant_id
+        state.consents.setdefault(participant_id, []).append(ruled.from_window)
+        later = {
+            index: window
+            for index, window in store.all().get(participant_id, {}).items()
+            if index >= ruled.from_window
+        }
+        for index, window in later.items():
+            window.withhold(index, ruled)
+            store.put(participant_id, index, window)
+        shown = {(participant_id, index) for index, window in later.items() if window.emitted}
+        yield from self._show(call_id, state, store, shown, now_ms)
         yield from self.show_due(call_id, state, store, now_ms)
 
     def show_due(
@@ -191,6 +216,7 @@ class Assembly:
                 windows,
                 self._fuser,
                 now_ms,
+                sum(first <= index for first in state.consents.get(participant_id, ())),
             )
 
 

@@ -32,7 +32,7 @@ from udfs.call_folder_schema import (
     UtteranceLine,
     parse,
 )
-from udfs.records import Encoding, Participant, Utterance
+from udfs.records import ConsentChanged, Encoding, Participant, Utterance
 from udfs.rows import ALL_PARTICIPANTS
 
 __all__ = [
@@ -73,6 +73,8 @@ class RecordedParticipant:
     audio: AudioFile | None
     joined_ms: int | None
     """When a participant joined who was not there from the start."""
+    consent_changes: tuple[ConsentChanged, ...] = ()
+    """In the order of call time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,13 @@ class CallFolder:
 
     @property
     def end_ms(self) -> int:
-        """When the last sound or word ends, from the call's start."""
+        """When the last sound or word ends or consent changes, from the call's start."""
         sounds = [recorded.audio.end_ms for recorded in self.participants if recorded.audio]
         joins = [recorded.joined_ms or 0 for recorded in self.participants]
-        return max([*sounds, *joins, *(utterance.end_ms for utterance in self.utterances)])
+        changes = [change.at_ms for each in self.participants for change in each.consent_changes]
+        return max(
+            [*sounds, *joins, *changes, *(utterance.end_ms for utterance in self.utterances)]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,7 @@ def read_call_folder(path: Path) -> CallFolder:
         call.started_at_ms,
         call.language,
         call.jurisdiction,
-        tuple(_recorded(path, entry) for entry in call.participants),
+        tuple(_recorded(path, call.call_id, entry) for entry in call.participants),
         (),
     )
     return replace(folder, utterances=tuple(_read_transcript(path / TRANSCRIPT_FILE, folder)))
@@ -210,13 +215,24 @@ def read_coded_audio(audio: AudioFile) -> CodedAudio:
     return CodedAudio(encoding, rate_hz, audio_codec.encode(samples, encoding))
 
 
-def _recorded(folder: Path, entry: ParticipantEntry) -> RecordedParticipant:
+def _recorded(folder: Path, call_id: str, entry: ParticipantEntry) -> RecordedParticipant:
     audio = _audio_file(folder, entry, entry.audio) if entry.audio is not None else None
     if audio and entry.joined_ms is not None and audio.offset_ms < entry.joined_ms:
         msg = f"{folder / CALL_FILE}: audio begins before its participant's joined_ms; move either"
         raise CallFolderError(msg)
     participant = Participant(entry.participant_id, entry.role, entry.person_id, entry.consent)
-    return RecordedParticipant(participant, audio, entry.joined_ms)
+    changes = [
+        ConsentChanged(call_id, entry.participant_id, each.consent, each.at_ms, each.retroactive)
+        for each in sorted(entry.consent_changes, key=lambda each: each.at_ms)
+    ]
+    at_ms = [each.at_ms for each in changes]
+    if len(set(at_ms)) < len(at_ms) or (at_ms and at_ms[0] < (entry.joined_ms or 0)):
+        msg = (
+            f"{folder / CALL_FILE}: consent_changes need an at_ms each of its own, and none before "
+            "its participant's joined_ms; mend them"
+        )
+        raise CallFolderError(msg)
+    return RecordedParticipant(participant, audio, entry.joined_ms, tuple(changes))
 
 
 def _audio_file(folder: Path, entry: ParticipantEntry, name: str) -> AudioFile:

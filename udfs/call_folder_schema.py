@@ -31,6 +31,12 @@ class Line(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+class ConsentEntry(Line):
+    at_ms: _CallTimeMs
+    consent: bool
+    retroactive: bool = False
+
+
 class ParticipantEntry(Line):
     participant_id: _Id
     role: Role
@@ -40,6 +46,7 @@ class ParticipantEntry(Line):
     channel: int = Field(default=0, ge=0)
     offset_ms: _CallTimeMs = 0
     joined_ms: _CallTimeMs | None = None
+    consent_changes: list[ConsentEntry] = Field(default=[], max_length=100)
 
 
 class CallFile(Line):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from udfs.fusion import LABELS, Fuser, disagreement, label_of, score_of
 from udfs.loudness import decibels
 from udfs.models.scorer import MODEL_FAILURES
-from udfs.records import CallClosed, ParticipantLedger
+from udfs.records import CallClosed, Participant, ParticipantLedger
 from udfs.rows import ALL_PARTICIPANTS, EpochMs, Ledger, Summary
 from udfs.segments import Window, both_triples, fuse_window, missing_reasons
 from udfs.speech_timeline import Spans, interruptions, speech_of, total_ms, union
@@ -25,6 +25,12 @@ def summary_rows(
     length_ms = call_length_ms(closed, windows)
     speech = {who: speech_of(of_one) for who, of_one in windows.items()}
     heard = {who for who, of_one in windows.items() if any(w.audio for w in of_one.values())}
+    # Where part of a voice is withheld, who speaks when is not known of it, nor against it.
+    withheld = {
+        who
+        for who, of_one in windows.items()
+        if any(window.voice_is_withheld for window in of_one.values())
+    }
     counts: dict[str, int] = {}
     for entry in closed.participants:
         who = entry.participant.participant_id
@@ -34,14 +40,14 @@ def summary_rows(
         yield _summary(
             call_id,
             who,
-            entry.participant.role,
+            entry.participant,
             closed,
             [of_one],
             fuser,
             length_ms,
-            talk_ms=total_ms(speech[who]) if who in heard else None,
+            talk_ms=total_ms(speech[who]) if who in heard - withheld else None,
             non_talk_ms=None,
-            num_interruptions=counts[who] if who in heard else None,
+            num_interruptions=counts[who] if who in heard and not withheld else None,
         )
     anybody = union(span for spans in speech.values() for span in spans)
     yield _summary(
@@ -52,9 +58,9 @@ def summary_rows(
         list(windows.values()),
         fuser,
         length_ms,
-        talk_ms=total_ms(anybody) if heard else None,
-        non_talk_ms=_silence_ms(anybody, length_ms) if heard else None,
-        num_interruptions=sum(counts.values()) if heard else None,
+        talk_ms=total_ms(anybody) if heard and not withheld else None,
+        non_talk_ms=_silence_ms(anybody, length_ms) if heard and not withheld else None,
+        num_interruptions=sum(counts.values()) if heard and not withheld else None,
     )
 
 
@@ -82,7 +88,7 @@ def _silence_ms(anybody: Spans, length_ms: int) -> int:
 def _summary(
     call_id: str,
     participant_id: str,
-    role: str | None,
+    participant: Participant | None,
     closed: CallClosed,
     windows: list[WindowsOf],
     fuser: Fuser,
@@ -108,11 +114,11 @@ def _summary(
     return Summary(
         call_id=call_id,
         participant_id=participant_id,
-        role=role,
+        role=participant.role if participant else None,
         started_at=EpochMs(closed.started_at_ms),
         ended_at=None if closed.ended_at_ms is None else EpochMs(closed.ended_at_ms),
         revision=closed.distinct_records,
-        person_key=None,
+        person_key=participant.person_key if participant else None,
         score=mean([score_of(triple) for _, triple in fused]),
         score_q1=by_quarter[0],
         score_q2=by_quarter[1],

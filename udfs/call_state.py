@@ -11,8 +11,9 @@ from typing import Protocol
 import msgspec
 
 from udfs.kept_state import KeptState
+from udfs.policy import Ruling
 from udfs.record_json import CallRecord
-from udfs.records import Arrival, AudioChunk, CallEnded, CallStarted, Participant
+from udfs.records import Arrival, AudioChunk, CallEnded, CallStarted, Participant, Role
 
 VERSION = 1
 
@@ -26,10 +27,36 @@ class Run(msgspec.Struct, array_like=True):
     end_us: int
 
 
+class ConsentStep(msgspec.Struct, frozen=True, array_like=True):
+    """A consent as it was announced or changed, and what policy says of the voice under it."""
+
+    at_ms: int
+    """Call time of the change; -1: as announced."""
+    from_window: int
+    """The first window it acts on."""
+    consent: bool | None
+    retroactive: bool
+    audio: Ruling
+
+
+class Party(msgspec.Struct):
+    """What policy looks at, and what it said, of one participant of a call."""
+
+    role: Role
+    jurisdiction: str
+    language: str
+    """The call's."""
+    consents: list[ConsentStep]
+    texts: list[tuple[str, bool]] = []
+    """Each language of the utterances accepted, and whether they were written."""
+
+
 class Voice(msgspec.Struct):
     """One participant's records so far."""
 
     participant: Participant
+    party: Party = msgspec.field(default_factory=lambda: Party("customer", "", "", []))
+    """Without a consent where the state was written before there was a policy."""
     runs: list[Run] = []
     """Ascending, never adjacent."""
     touching: dict[int, tuple[int, int]] = {}
@@ -48,6 +75,7 @@ class Voice(msgspec.Struct):
     duplicates: int = 0
     rejected: int = 0
     withheld: int = 0
+    """How many of the chunks that came may not be used."""
     utterances: int = 0
     partial_only: int = 0
 
@@ -88,7 +116,10 @@ class OpenCall(msgspec.Struct, tag="open"):
     @property
     def distinct_records(self) -> int:
         """Records accepted, each counted once."""
-        of_voices = sum(voice.chunks + voice.utterances for voice in self.voices.values())
+        of_voices = sum(
+            voice.chunks + voice.utterances + len(voice.party.consents) - 1
+            for voice in self.voices.values()
+        )
         return of_voices + self.joined + (self.started is not None) + (self.ended is not None)
 
 
@@ -103,6 +134,9 @@ class Tombstone(msgspec.Struct, frozen=True, tag="closed"):
     """Digests of the call's start and end and of who joined."""
     chunks: dict[str, int] = {}
     """How many chunks came, by participant."""
+    parties: dict[str, Party] = {}
+    """What policy said, by participant."""
+    policy_version: str = ""
     version: int = VERSION
 
 

@@ -1,8 +1,8 @@
 """The door: bytes off a Kinesis stream become typed records, once.
 
-In: the bytes of one Kinesis record and the stream it came on. Out: a record of ``udfs.records``.
-Refused with a ``RejectReason``: whatever is not exactly one valid record. The reason is the whole
-message, since a record's content may be speech.
+In: the bytes of one Kinesis record and the stream it came on. Out: a record of ``udfs.records``,
+persons by pseudonym. Refused with a ``RejectReason``: whatever is not exactly one valid record. The
+reason is the whole message, since a record's content may be speech.
 """
 
 # ruff: noqa: EM101 - a refusal is raised with its reason, which is no message
@@ -25,11 +25,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, from_json
 
 from udfs.audio_codec import BYTES_PER_SAMPLE
+from udfs.pseudonyms import Pseudonyms
 from udfs.records import (
     Arrival,
     AudioChunk,
     CallEnded,
     CallStarted,
+    ConsentChanged,
     Heartbeat,
     Participant,
     ParticipantJoined,
@@ -62,7 +64,12 @@ class Limits:
 
 
 class Refused(ValueError):  # noqa: N818 - the word of the domain
-    """The bytes are no record we can use; ``reason`` says why, ``call_id`` whose if it is known."""
+    """The bytes are no record we can use; ``reason`` says why, ``call_id`` whose if it is known.
+
+    ``content`` is the record as it may be stored, persons by pseudonym: None where it cannot be
+    read, and so cannot be told from sound that must not be stored. ``is_speech``: it holds what
+    somebody said, so policy has to be asked first.
+    """
 
     def __init__(
         self,
@@ -71,12 +78,16 @@ class Refused(ValueError):  # noqa: N818 - the word of the domain
         participant_id: str | None = None,
         *,
         is_audio: bool = False,
+        is_speech: bool = False,
+        content: bytes | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason: RejectReason = reason
         self.call_id = call_id
         self.participant_id = participant_id
         self.is_audio = is_audio
+        self.is_speech = is_speech
+        self.content = content
 
 
 _Id = Annotated[str, StringConstraints(min_length=1)]
@@ -84,6 +95,7 @@ _Id = Annotated[str, StringConstraints(min_length=1)]
 # must hold nothing that was said.
 _Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9_-]*$")]
 _Jurisdiction = Annotated[str, StringConstraints(max_length=35)]
+_PersonKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0, le=10_000_000)]
 # Wide enough for any clock, narrow enough for a 64-bit column; the limits say what is sensible.
 _Ms = Annotated[int, Field(ge=-(2**53), le=2**53)]
@@ -97,10 +109,9 @@ class _Participant(_Wire):
     participant_id: _Id
     role: Literal["agent", "customer"]
     person_id: str | None = None
+    person_key: _PersonKey | None = None
+    """In place of ``person_id``, from a producer that has the key, or in a reject sent again."""
     consent: bool | None = None
-
-    def record(self) -> Participant:
-        return Participant(self.participant_id, self.role, self.person_id, self.consent)
 
 
 class _CallStarted(_Wire):
@@ -156,6 +167,14 @@ class _CallEnded(_Wire):
     expected: _Expected | None = None
 
 
+class _ConsentChanged(_Wire):
+    call_id: _Id
+    participant_id: _Id
+    consent: bool
+    at_ms: _Ms
+    retroactive: bool = False
+
+
 class _Heartbeat(_Wire):
     pass
 
@@ -165,6 +184,7 @@ _WIRE: dict[str, type[_Wire]] = {
     "participant_joined": _ParticipantJoined,
     "audio": _Audio,
     "utterance": _Utterance,
+    "consent_changed": _ConsentChanged,
     "call_ended": _CallEnded,
     "heartbeat": _Heartbeat,
 }
@@ -176,14 +196,17 @@ class _Known(NamedTuple):
 
     call_id: str | None
     participant_id: str | None
-    is_audio: bool
+    kind: str | None
+    """Its type, if it is one of ours."""
 
 
 class Door:
     """Opens records under given limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, pseudonyms: Pseudonyms | None = None) -> None:
+        """Take the limits, and what gives persons their pseudonyms; None: nobody has one."""
         self._limits = limits
+        self._pseudonyms = pseudonyms or Pseudonyms(None)
 
     def open(self, data: bytes, arrival: Arrival) -> Record:
         """One Kinesis record's bytes as a record.
@@ -196,17 +219,33 @@ class Door:
         try:
             return self._record(fields, arrival)
         except Refused as refused:
-            raise Refused(refused.reason, *known[:2], is_audio=known.is_audio) from None
+            raise Refused(
+                refused.reason,
+                known.call_id,
+                known.participant_id,
+                is_audio=known.kind == "audio",
+                is_speech=known.kind in _ONLY_ON,
+                content=self._content(fields, known.kind),
+            ) from None
+
+    def _content(self, fields: dict[str, Any], kind: str | None) -> bytes | None:
+        """What of a refused record may be stored: the fields of its type, without person ids."""
+        if kind is None:
+            return None
+        names = ("type", *_WIRE[kind].model_fields)
+        own = {name: fields[name] for name in names if name in fields}
+        return self._pseudonyms.hide_persons(own)
 
     def _known(self, fields: dict[str, Any]) -> _Known:
         def usable(value: object) -> str | None:
             fits = isinstance(value, str) and 0 < len(value) <= self._limits.id_characters
             return value if fits and "\0" not in value else None  # type: ignore[return-value, operator]
 
+        kind = fields.get("type")
         return _Known(
             usable(fields.get("call_id")),
             usable(fields.get("participant_id")),
-            fields.get("type") == "audio",
+            kind if isinstance(kind, str) and kind in _WIRE else None,
         )
 
     def _record(self, fields: dict[str, Any], arrival: Arrival) -> Record:
@@ -220,6 +259,9 @@ class Door:
             raise Refused("invalid_field") from None
         if _ONLY_ON.get(str(kind), arrival.stream) != arrival.stream:
             raise Refused("wrong_stream")
+        return self._checked(wire, arrival)
+
+    def _checked(self, wire: _Wire, arrival: Arrival) -> Record:  # noqa: PLR0911 - one a type
         match wire:
             case _Audio():
                 return self._audio(wire)
@@ -228,13 +270,12 @@ class Door:
             case _CallStarted():
                 return self._call_started(wire, arrival)
             case _ParticipantJoined():
-                self._check_ids(wire.call_id)
-                self._check_participants([wire.participant])
-                return ParticipantJoined(wire.call_id, wire.participant.record())
+                return self._participant_joined(wire)
+            case _ConsentChanged():
+                return self._consent_changed(wire)
             case _CallEnded():
                 return self._call_ended(wire, arrival)
-            case _:
-                return Heartbeat()
+        return Heartbeat()
 
     def _check_ids(self, *ids: str) -> None:
         for value in ids:
@@ -317,7 +358,24 @@ class Door:
             wire.started_at_ms,
             wire.language,
             wire.jurisdiction or "",
-            tuple(participant.record() for participant in wire.participants),
+            tuple(map(self._participant, wire.participants)),
+        )
+
+    def _participant_joined(self, wire: _ParticipantJoined) -> ParticipantJoined:
+        self._check_ids(wire.call_id)
+        self._check_participants([wire.participant])
+        return ParticipantJoined(wire.call_id, self._participant(wire.participant))
+
+    def _participant(self, wire: _Participant) -> Participant:
+        person_key = wire.person_key or self._pseudonyms.person_key(wire.person_id)
+        return Participant(wire.participant_id, wire.role, None, wire.consent, person_key)
+
+    def _consent_changed(self, wire: _ConsentChanged) -> ConsentChanged:
+        self._check_ids(wire.call_id, wire.participant_id)
+        if not 0 <= wire.at_ms <= self._limits.offset_ms:
+            raise Refused("offset_out_of_range")
+        return ConsentChanged(
+            wire.call_id, wire.participant_id, wire.consent, wire.at_ms, wire.retroactive
         )
 
     def _call_ended(self, wire: _CallEnded, arrival: Arrival) -> CallEnded:

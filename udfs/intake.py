@@ -1,8 +1,11 @@
 """A call's records in any order become work in order: the rules of acceptance.
 
-    record ─► known call? ─► known participant? ─► new, duplicate or conflict? ─► accepted
+    record ─► known call? ─► known participant? ─► new, duplicate or conflict? ─► policy ─► accepted
                  │ no: text waits, audio is refused         │ a window is whole ─► WindowCut
                  ▼                                          ▼ all that is expected ─► CallClosed
+
+What policy withholds goes no further: of audio only its place in the call is kept, with silence in
+place of its sound; text is counted and dropped (``udfs.gate``).
 
 Pure: state, clock and stream time are handed in. ``Intake`` decides for one call at a time;
 ``flink_job.call_intake`` keeps the state and the timers.
@@ -18,7 +21,26 @@ from typing import TypeAlias
 import msgspec
 
 from udfs.call_ledger import close_ledger
-from udfs.call_state import CallStore, KeptChunk, OpenCall, Run, Tombstone, Voice, Waiting
+from udfs.call_state import (
+    CallStore,
+    KeptChunk,
+    OpenCall,
+    Party,
+    Run,
+    Tombstone,
+    Voice,
+    Waiting,
+)
+from udfs.gate import (
+    Gate,
+    consent_at,
+    is_chat,
+    is_withheld,
+    may_keep,
+    windows_touched,
+    without_withheld,
+)
+from udfs.policy import Policy
 from udfs.record_json import CallRecord
 from udfs.records import (
     Announced,
@@ -26,6 +48,7 @@ from udfs.records import (
     AudioChunk,
     CallEnded,
     CallStarted,
+    ConsentChanged,
     Participant,
     ParticipantJoined,
     RejectNotice,
@@ -69,8 +92,10 @@ class Refusal(msgspec.Struct, frozen=True):
     """A record that did not fit its call."""
 
     reason: RejectReason
-    record: CallRecord
+    record: CallRecord | RejectNotice
     arrival: Arrival
+    keeps_content: bool = False
+    """Policy lets the record be stored with its reject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +120,16 @@ def digest(record: CallRecord) -> int:
 class Intake:
     """The rules of acceptance, for one call at a time."""
 
-    def __init__(self, rules: IntakeRules) -> None:
+    def __init__(self, rules: IntakeRules, policy: Policy) -> None:
         self._rules = rules
+        self._gate = Gate(policy)
+
+    def admit_unruled(self, call: OpenCall, store: CallStore) -> None:
+        """Let policy rule on the voices of a state that was written before there was one."""
+        for voice in call.voices.values():
+            if call.started is not None and not voice.party.consents:
+                voice.party = self._gate.admit(call.started, voice.participant)
+                self._forget_withheld(voice, store)
 
     def take(
         self,
@@ -118,6 +151,8 @@ class Intake:
         if call.started is None and isinstance(record, AudioChunk | RejectNotice):
             if isinstance(record, AudioChunk):
                 yield Refusal("no_call_started", record, arrival)
+            else:
+                yield from self._refuse_noticed(record, arrival, None)
             return
         call.last_arrival_ms = max(call.last_arrival_ms, arrival.arrival_ms)
         match record:
@@ -125,6 +160,9 @@ class Intake:
                 yield from self._start(call, store, record, arrival, now_ms)
             case RejectNotice():
                 self._note_reject(call, record)
+                voice = call.voices.get(record.participant_id or "")
+                party = voice.party if voice else None
+                yield from self._refuse_noticed(record, arrival, party)
             case _ if call.started is None:
                 call.waiting.append(Waiting(record, arrival))
             case ParticipantJoined():
@@ -133,6 +171,8 @@ class Intake:
                 yield from self._audio(call, store, record, arrival, now_ms)
             case Utterance():
                 yield from self._utterance(call, store, record, arrival, now_ms)
+            case ConsentChanged():
+                yield from self._change_consent(call, store, record, arrival)
             case CallEnded():
                 yield from self._end(call, record, arrival)
         yield from self._stop_waiting_for_gaps(call, store, now_ms)
@@ -144,7 +184,7 @@ class Intake:
     ) -> Iterator[Decision]:
         if call.started is not None:
             if record != call.started:
-                yield Refusal("conflict", record, arrival)
+                yield Refusal("conflict", record, arrival, keeps_content=True)
             return
         call.started = record
         yield from self._announce(call, record.participants)
@@ -161,7 +201,7 @@ class Intake:
         known = call.voices.get(record.participant.participant_id)
         if known is not None:
             if known.participant != record.participant:
-                yield Refusal("conflict", record, arrival)
+                yield Refusal("conflict", record, arrival, keeps_content=True)
             return
         call.joined += 1
         yield from self._announce(call, (record.participant,))
@@ -172,13 +212,14 @@ class Intake:
     ) -> Iterator[Decision]:
         assert call.started is not None  # noqa: S101 - callers announce into a started call
         for participant in participants:
-            call.voices[participant.participant_id] = Voice(participant)
+            party = self._gate.admit(call.started, participant)
+            call.voices[participant.participant_id] = Voice(participant, party)
         yield ToDo(Announced(call.started.started_at_ms, participants))
 
     def _retry_waiting(self, call: OpenCall, store: CallStore, now_ms: int) -> Iterator[Decision]:
         waiting, call.waiting = call.waiting, []
-        # A participant may wait in line behind its own utterance.
-        for entry in sorted(waiting, key=lambda w: not isinstance(w.record, ParticipantJoined)):
+        # A participant may wait in line behind its own utterance, or behind its consent.
+        for entry in sorted(waiting, key=_rank_of_waiting):
             yield from self.take(call, store, entry.record, entry.arrival, now_ms)
 
     def _note_reject(self, call: OpenCall, notice: RejectNotice) -> None:
@@ -189,6 +230,47 @@ class Intake:
             call.rejected += 1
         else:
             voice.rejected += 1
+
+    def _refuse_noticed(
+        self, notice: RejectNotice, arrival: Arrival, party: Party | None
+    ) -> Iterator[Refusal]:
+        """The reject of a record refused at the door, where it was left to policy."""
+        if notice.reason is not None:
+            keeps_content = self._gate.keeps_rejects(party, audio=notice.is_audio)
+            yield Refusal(notice.reason, notice, arrival, keeps_content)
+
+    # --- consent -------------------------------------------------------------------------------
+
+    def _change_consent(
+        self, call: OpenCall, store: CallStore, change: ConsentChanged, arrival: Arrival
+    ) -> Iterator[Decision]:
+        voice = call.voices.get(change.participant_id)
+        if voice is None:
+            call.waiting.append(Waiting(change, arrival))
+            return
+        party = voice.party
+        known = _step_of(party, change)
+        if known is not None:
+            if not known:
+                yield Refusal("conflict", change, arrival, keeps_content=True)
+            return
+        last_touched = _last_touched(voice)
+        before = [is_withheld(party, window) for window in range(last_touched + 1)]
+        party.consents.append(self._gate.change(party, change, last_touched))
+        newly = [k for k, was in enumerate(before) if not was and is_withheld(party, k)]
+        voice.withheld += _num_begun(voice, store, newly)
+        self._forget_withheld(voice, store)
+        yield ToDo(self._gate.ruled(change.participant_id, party, change))
+
+    @staticmethod
+    def _forget_withheld(voice: Voice, store: CallStore) -> None:
+        """Put silence in place of kept sound that must not be used any more."""
+        for window in voice.touching:
+            if not is_withheld(voice.party, window):
+                continue
+            for kept in _kept_of(voice, store, window):
+                silenced = without_withheld(voice.party, kept.chunk)
+                store.put_chunk(voice.participant.participant_id, KeptChunk(silenced, kept.digest))
 
     # --- audio ---------------------------------------------------------------------------------
 
@@ -206,14 +288,16 @@ class Intake:
                 voice.duplicates += 1
             else:
                 voice.rejected += 1
-                yield Refusal("conflict", chunk, arrival)
+                yield Refusal("conflict", chunk, arrival, may_keep(voice.party, chunk))
             return
         if chunk.offset_ms < voice.newest_ms - self._rules.late_audio_ms:
             voice.rejected += 1
-            yield Refusal("late_audio", chunk, arrival)
+            yield Refusal("late_audio", chunk, arrival, may_keep(voice.party, chunk))
             return
-        store.put_chunk(chunk.participant_id, KeptChunk(chunk, chunk_digest))
-        first, last = _note_chunk(voice, chunk)
+        usable = without_withheld(voice.party, chunk)
+        store.put_chunk(chunk.participant_id, KeptChunk(usable, chunk_digest))
+        voice.withheld += is_withheld(voice.party, window_of(chunk.offset_ms))
+        first, last = _note_chunk(voice, usable)
         yield from self._recut(voice, store, first, last, now_ms)
         yield from self._cut_whole(voice, store, now_ms)
         self._forget(voice, store)
@@ -250,16 +334,14 @@ class Intake:
 
     def _cut(self, voice: Voice, store: CallStore, window: int, now_ms: int) -> ToDo:
         chunks = _chunks_of(voice, store, window)
+        begun = sum(window_of(chunk.offset_ms) == window for chunk in chunks)
+        counts = WindowLedger(begun, len(chunks) - begun)
+        participant_id = voice.participant.participant_id
+        if is_withheld(voice.party, window):
+            return ToDo(WindowCut(participant_id, window, counts, 0, now_ms, withheld=True))
         newest_window = max(window_of(voice.newest_ms), last_window_of(voice.end_us))
         signal = arrange(window, chunks, audio_follows=newest_window > window)
-        begun = sum(window_of(chunk.offset_ms) == window for chunk in chunks)
-        work = WindowCut(
-            voice.participant.participant_id,
-            window,
-            WindowLedger(begun, len(chunks) - begun),
-            signal.gap_ms,
-            now_ms,
-        )
+        work = WindowCut(participant_id, window, counts, signal.gap_ms, now_ms)
         return ToDo(work, signal=signal)
 
     def _forget(self, voice: Voice, store: CallStore) -> None:
@@ -310,23 +392,29 @@ class Intake:
             return
         if known not in (None, _PARTIAL):
             if known != digest(record):
-                yield Refusal("conflict", record, arrival)
+                keeps_content = self._gate.text(voice.party, record).keeps_rejects
+                yield Refusal("conflict", record, arrival, keeps_content)
             return
         voice.partial_only -= known == _PARTIAL
         voice.utterances += 1
         store.put_utterance(record.utterance_id, digest(record))
+        withheld = self._gate.text(voice.party, record).is_withheld
+        kind = (record.language, is_chat(record))
+        if kind not in voice.party.texts:
+            voice.party.texts.append(kind)
         work = UtteranceAccepted(
             record.participant_id,
             record.utterance_id,
             record.start_ms,
             record.end_ms,
-            count_words(record.text),
+            0 if withheld else count_words(record.text),
             record.language,
             record.confidence,
             now_ms,
             audio_begun=voice.chunks > 0,
+            withheld=withheld,
         )
-        yield ToDo(work, text=record.text)
+        yield ToDo(work, text=None if withheld else record.text)
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -334,9 +422,9 @@ class Intake:
         assert call.started is not None  # noqa: S101 - an unannounced call's end waits
         if call.ended is not None:
             if record != call.ended:
-                yield Refusal("conflict", record, arrival)
+                yield Refusal("conflict", record, arrival, keeps_content=True)
         elif record.ended_at_ms < call.started.started_at_ms:
-            yield Refusal("ended_before_started", record, arrival)
+            yield Refusal("ended_before_started", record, arrival, keeps_content=True)
         else:
             call.ended = record
             call.ended_arrival_ms = arrival.arrival_ms
@@ -378,7 +466,9 @@ class Intake:
 
     def _never_announced(self, call: OpenCall, entry: Waiting) -> Refusal:
         reason: RejectReason = "no_call_started" if call.started is None else "unknown_participant"
-        return Refusal(reason, entry.record, entry.arrival)
+        # A change of consent holds nothing that was said, and may have to be carried out by hand.
+        keeps_content = isinstance(entry.record, ConsentChanged)
+        return Refusal(reason, entry.record, entry.arrival, keeps_content)
 
     def is_over(self, call: OpenCall, stream_ms: int) -> bool:
         """Whether the call closes now: all that is expected came, or it was waited for."""
@@ -386,8 +476,7 @@ class Intake:
             return False
         return all_expected_came(call) or self._close_at_ms(call) <= stream_ms
 
-    @staticmethod
-    def tombstone(call: OpenCall, closed_at_ms: int) -> Tombstone:
+    def tombstone(self, call: OpenCall, closed_at_ms: int) -> Tombstone:
         """What is left of a call that closes now."""
         told = [call.started, call.ended]
         joined = [
@@ -400,19 +489,25 @@ class Intake:
             complete=all_expected_came(call),
             announcements=tuple(digest(record) for record in [*told, *joined] if record),
             chunks={participant_id: voice.chunks for participant_id, voice in call.voices.items()},
+            parties={participant_id: voice.party for participant_id, voice in call.voices.items()},
+            policy_version=self._gate.policy_version,
         )
 
-    @staticmethod
     def take_late(
-        tombstone: Tombstone, record: CallRecord | RejectNotice, arrival: Arrival
+        self, tombstone: Tombstone, record: CallRecord | RejectNotice, arrival: Arrival
     ) -> Iterator[Refusal]:
         """A record of a closed call: a duplicate if everything had come and it may be one.
 
         What was accepted is forgotten, so a chunk is told by its sequence alone and an utterance
         by its participant.
         """
+        party = tombstone.parties.get(getattr(record, "participant_id", None) or "")
         match record:
             case RejectNotice():
+                yield from self._refuse_noticed(record, arrival, party)
+                return
+            case ConsentChanged():
+                yield from self._change_consent_late(tombstone, record, arrival, party)
                 return
             case AudioChunk() if record.participant_id not in tombstone.chunks:
                 yield Refusal("unknown_participant", record, arrival)
@@ -424,7 +519,42 @@ class Intake:
             case _:
                 known = digest(record) in tombstone.announcements
         if not (tombstone.complete and known):
-            yield Refusal("late", record, arrival)
+            yield Refusal("late", record, arrival, self._may_keep(party, record))
+
+    def _may_keep(self, party: Party | None, record: CallRecord) -> bool:
+        match record:
+            case AudioChunk():
+                return may_keep(party, record)
+            case Utterance():
+                return party is not None and self._gate.text(party, record).keeps_rejects
+            case _:
+                return True
+
+    def _change_consent_late(
+        self,
+        tombstone: Tombstone,
+        change: ConsentChanged,
+        arrival: Arrival,
+        party: Party | None,
+    ) -> Iterator[Refusal]:
+        """The rows have left: what a withdrawal takes back must be erased where they are."""
+        if party is None:
+            yield Refusal("unknown_participant", change, arrival, keeps_content=True)
+            return
+        if _step_of(party, change):
+            if not tombstone.complete:
+                yield Refusal("late", change, arrival, keeps_content=True)
+            return
+        step = self._gate.change(party, change, last_touched=-1)
+        was_used = not consent_at(party, step.from_window).audio.is_withheld or any(
+            other.from_window > step.from_window and not other.audio.is_withheld
+            for other in party.consents
+        )
+        if not (step.audio.is_withheld and was_used):
+            yield Refusal("late", change, arrival, keeps_content=True)
+            return
+        party.consents.append(step)
+        yield Refusal("consent_withdrawn", change, arrival, keeps_content=True)
 
     def close(self, call: OpenCall, store: CallStore, now_ms: int) -> Iterator[Decision]:
         """Cut what is left, tell what was counted, forget the audio."""
@@ -458,12 +588,33 @@ def all_expected_came(call: OpenCall) -> bool:
     )
 
 
+def _rank_of_waiting(entry: Waiting) -> int:
+    match entry.record:
+        case ParticipantJoined():
+            return 0
+        case ConsentChanged():
+            return 1
+        case _:
+            return 2
+
+
+def _step_of(party: Party, change: ConsentChanged) -> bool | None:
+    """Whether a change at this call time is known and the same; None: there is none."""
+    for step in party.consents:
+        if step.at_ms == change.at_ms:
+            return (step.consent, step.retroactive) == (change.consent, change.retroactive)
+    return None
+
+
+def _last_touched(voice: Voice) -> int:
+    return max(window_of(voice.newest_ms), last_window_of(voice.end_us)) if voice.chunks else -1
+
+
 def _note_chunk(voice: Voice, chunk: AudioChunk) -> tuple[int, int]:
     """Write a new chunk into the voice's books; the first and last window it touches."""
     start_us, end_us = chunk.offset_ms * 1_000, chunk_end_us(chunk)
-    first = window_of(chunk.offset_ms)
-    last = max(first, last_window_of(end_us))
-    for window in range(first, last + 1):
+    touched = windows_touched(chunk)
+    for window in touched:
         low, high = voice.touching.get(window, (chunk.sequence, chunk.sequence))
         voice.touching[window] = (min(low, chunk.sequence), max(high, chunk.sequence))
     voice.runs = insert_run(voice.runs, Run(chunk.sequence, chunk.sequence, start_us, end_us))
@@ -473,7 +624,7 @@ def _note_chunk(voice: Voice, chunk: AudioChunk) -> tuple[int, int]:
     length_us = end_us - start_us
     if length_us in voice.chunk_lengths_us or len(voice.chunk_lengths_us) < _MAX_CHUNK_LENGTHS:
         voice.chunk_lengths_us[length_us] = voice.chunk_lengths_us.get(length_us, 0) + 1
-    return first, last
+    return touched[0], touched[-1]
 
 
 def insert_run(runs: list[Run], new: Run) -> list[Run]:
@@ -503,10 +654,21 @@ def _kept_of(voice: Voice, store: CallStore, window: int) -> list[KeptChunk]:
     return [entry for entry in kept if entry is not None and _touches(entry.chunk, window)]
 
 
+def _num_begun(voice: Voice, store: CallStore, windows: list[int]) -> int:
+    """How many of the chunks that came begin in one of these windows."""
+    participant_id = voice.participant.participant_id
+    kept = {
+        one.chunk.sequence: window_of(one.chunk.offset_ms)
+        for window in voice.touching
+        for one in _kept_of(voice, store, window)
+    }
+    forgotten = sum(len(store.digests(participant_id, window)) for window in windows)
+    return forgotten + sum(begun_in in windows for begun_in in kept.values())
+
+
 def _chunks_of(voice: Voice, store: CallStore, window: int) -> list[AudioChunk]:
     return [kept.chunk for kept in _kept_of(voice, store, window)]
 
 
 def _touches(chunk: AudioChunk, window: int) -> bool:
-    first = window_of(chunk.offset_ms)
-    return first <= window <= max(first, last_window_of(chunk_end_us(chunk)))
+    return window in windows_touched(chunk)

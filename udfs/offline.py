@@ -7,27 +7,34 @@ records that come late, twice or never is absent, since a folder has them all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from udfs.call_folder import CallFolder, RecordedParticipant
 from udfs.call_rows import ledger_rows, summary_rows
+from udfs.call_state import Party
 from udfs.fusion import Fuser
+from udfs.gate import Gate, is_withheld, rests_from, windows_touched, without_withheld
 from udfs.models.scorer import AudioScorer, Text, TextScorer
+from udfs.policy import Policy, read_policy
+from udfs.pseudonyms import Pseudonyms
 from udfs.records import (
     AudioChunk,
     CallClosed,
+    Participant,
     ParticipantLedger,
     Utterance,
     UtteranceAccepted,
     WindowCut,
     WindowLedger,
 )
-from udfs.replay_plan import cut_chunks
+from udfs.replay_plan import call_started, cut_chunks
 from udfs.rows import Ledger, Segment, Summary
-from udfs.score_text import TextScore, score_texts
-from udfs.score_window import SpeechDetector, score_signals
+from udfs.score_text import WITHHELD_TEXT, TextScore, score_texts
+from udfs.score_window import WITHHELD_AUDIO, SpeechDetector, score_signals
 from udfs.segments import ScoredAudio, ScoredText, Window, segment, windows_of
-from udfs.windows import arrange, chunk_end_us, last_window_of, window_of
+from udfs.windows import arrange, chunk_end_us, window_of
 from udfs.words import count_words
 
 CHUNK_MS = 200
@@ -35,12 +42,14 @@ CHUNK_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Scorers:
-    """What gives the numbers; loaded once for many calls."""
+    """What gives the numbers, and what may be given; loaded once for many calls."""
 
     detector: SpeechDetector
     audio: AudioScorer
     text: Mapping[str, TextScorer]
     fuser: Fuser
+    policy: Policy = field(default_factory=read_policy)
+    pseudonyms: Pseudonyms = field(default_factory=lambda: Pseudonyms(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,10 @@ class ScoredCall:
     utterances: list[Utterance]
     windows: Mapping[str, Mapping[int, Window]]
     """By participant and index."""
+    parties: Mapping[str, Party]
+    """What policy said, by participant."""
+    participants: Mapping[str, Participant]
+    """Persons by pseudonym."""
 
 
 def score_call(
@@ -76,17 +89,41 @@ def score_windows(folder: CallFolder, scorers: Scorers, now_ms: int) -> ScoredCa
         for recorded in folder.participants
     }
     utterances = [u for u in folder.utterances if not u.is_partial]
+    gate = Gate(scorers.policy)
+    parties = {
+        recorded.participant.participant_id: _ruled(gate, folder, recorded)
+        for recorded in folder.participants
+    }
     windows: dict[str, dict[int, Window]] = {
-        participant_id: _heard(participant_id, theirs, scorers, now_ms)
+        participant_id: _heard(participant_id, theirs, parties[participant_id], scorers, now_ms)
         for participant_id, theirs in chunks.items()
     }
-    read = score_texts([Text(u.text, u.language) for u in utterances], scorers.text)
-    for utterance, score in zip(utterances, read, strict=True):
-        text = _accepted(utterance, score, now_ms)
+    may_read = [not gate.text(parties[u.participant_id], u).is_withheld for u in utterances]
+    to_read = [Text(u.text, u.language) for u, may in zip(utterances, may_read, strict=True) if may]
+    read = iter(score_texts(to_read, scorers.text))
+    for utterance, may in zip(utterances, may_read, strict=True):
+        text = _accepted(utterance, next(read) if may else WITHHELD_TEXT, now_ms)
         theirs = windows[utterance.participant_id]
         for index in windows_of(text.utterance):
             theirs.setdefault(index, Window()).with_text(text)
-    return ScoredCall(folder, chunks, utterances, windows)
+    participants = {
+        recorded.participant.participant_id: msgspec.structs.replace(
+            recorded.participant,
+            person_id=None,
+            person_key=scorers.pseudonyms.person_key(recorded.participant.person_id),
+        )
+        for recorded in folder.participants
+    }
+    return ScoredCall(folder, chunks, utterances, windows, parties, participants)
+
+
+def _ruled(gate: Gate, folder: CallFolder, recorded: RecordedParticipant) -> Party:
+    """What policy says of a participant, every change of consent taken in."""
+    party = gate.admit(call_started(folder), recorded.participant)
+    for change in recorded.consent_changes:
+        # Live, a change comes before the audio behind it.
+        party.consents.append(gate.change(party, change, last_touched=-1))
+    return party
 
 
 def fuse_call(
@@ -95,42 +132,52 @@ def fuse_call(
     """All rows of a scored call."""
     folder, windows = scored.folder, scored.windows
     for recorded in folder.participants:
-        theirs = windows[recorded.participant.participant_id]
+        participant_id = recorded.participant.participant_id
+        theirs = windows[participant_id]
         for index in sorted(theirs):
             yield segment(
                 folder.call_id,
-                recorded.participant,
+                scored.participants[participant_id],
                 folder.started_at_ms,
                 index,
                 theirs,
                 fuser,
                 now_ms,
+                sum(rests_from(change) <= index for change in recorded.consent_changes),
             )
-    closed = _closed(folder, scored.chunks, scored.utterances)
+    closed = _closed(scored)
     yield from summary_rows(folder.call_id, closed, windows, fuser)
     yield from ledger_rows(folder.call_id, closed, windows, fuser)
 
 
 def _heard(
-    participant_id: str, chunks: list[AudioChunk], scorers: Scorers, now_ms: int
+    participant_id: str, chunks: list[AudioChunk], party: Party, scorers: Scorers, now_ms: int
 ) -> dict[int, Window]:
     touching: dict[int, list[AudioChunk]] = {}
     for chunk in chunks:
-        first = window_of(chunk.offset_ms)
-        for index in range(first, max(first, last_window_of(chunk_end_us(chunk))) + 1):
-            touching.setdefault(index, []).append(chunk)
+        usable = without_withheld(party, chunk)
+        for index in windows_touched(chunk):
+            touching.setdefault(index, []).append(usable)
     signals = {
         index: arrange(index, theirs, audio_follows=index < max(touching))
         for index, theirs in touching.items()
+        if not is_withheld(party, index)
     }
     scores = score_signals(signals.values(), scorers.detector, scorers.audio)
+    heard = dict(zip(signals, scores, strict=True))
     windows = {}
-    for (index, signal), score in zip(signals.items(), scores, strict=True):
-        theirs = touching[index]
+    for index, theirs in touching.items():
         begun = sum(window_of(chunk.offset_ms) == index for chunk in theirs)
-        chunk_counts = WindowLedger(begun, len(theirs) - begun)
-        cut = WindowCut(participant_id, index, chunk_counts, signal.gap_ms, now_ms)
-        windows[index] = Window(audio=ScoredAudio(cut, score))
+        gap_ms = signals[index].gap_ms if index in signals else 0
+        cut = WindowCut(
+            participant_id,
+            index,
+            WindowLedger(begun, len(theirs) - begun),
+            gap_ms,
+            now_ms,
+            withheld=index not in heard,
+        )
+        windows[index] = Window(audio=ScoredAudio(cut, heard.get(index, WITHHELD_AUDIO)))
     return windows
 
 
@@ -140,24 +187,25 @@ def _accepted(utterance: Utterance, score: TextScore, now_ms: int) -> ScoredText
         utterance.utterance_id,
         utterance.start_ms,
         utterance.end_ms,
-        count_words(utterance.text),
+        0 if score is WITHHELD_TEXT else count_words(utterance.text),
         utterance.language,
         utterance.confidence,
         now_ms,
+        withheld=score is WITHHELD_TEXT,
     )
     return ScoredText(accepted, score)
 
 
-def _closed(
-    folder: CallFolder, chunks: Mapping[str, list[AudioChunk]], utterances: list[Utterance]
-) -> CallClosed:
+def _closed(scored: ScoredCall) -> CallClosed:
+    folder, chunks, utterances = scored.folder, scored.chunks, scored.utterances
     num_joined = sum(recorded.joined_ms is not None for recorded in folder.participants)
-    num_records = 2 + num_joined + sum(map(len, chunks.values())) + len(utterances)
+    num_changes = sum(len(recorded.consent_changes) for recorded in folder.participants)
+    num_chunks = sum(map(len, chunks.values()))
     return CallClosed(
         started_at_ms=folder.started_at_ms,
         ended_at_ms=folder.started_at_ms + folder.end_ms,
         participants=tuple(
-            _participant_ledger(recorded, chunks, utterances)
+            _participant_ledger(recorded, scored)
             for recorded in sorted(
                 folder.participants, key=lambda each: each.participant.participant_id
             )
@@ -165,30 +213,26 @@ def _closed(
         utterances_expected=len(utterances),
         chunks_expected_of_others=0,
         chunks_rejected=0,
-        distinct_records=num_records,
+        distinct_records=2 + num_joined + num_changes + num_chunks + len(utterances),
         all_expected_came=True,
         closed_by="call_ended",
     )
 
 
-def _participant_ledger(
-    recorded: RecordedParticipant,
-    chunks: Mapping[str, list[AudioChunk]],
-    utterances: list[Utterance],
-) -> ParticipantLedger:
+def _participant_ledger(recorded: RecordedParticipant, scored: ScoredCall) -> ParticipantLedger:
     participant_id = recorded.participant.participant_id
-    theirs = chunks[participant_id]
+    theirs, party = scored.chunks[participant_id], scored.parties[participant_id]
     end_us = max((chunk_end_us(chunk) for chunk in theirs), default=0)
     return ParticipantLedger(
-        participant=recorded.participant,
+        participant=scored.participants[participant_id],
         chunks_expected=len(theirs) if recorded.audio else None,
         chunks_seen=len(theirs),
         chunks_duplicate=0,
         chunks_missing=0,
         chunks_rejected=0,
-        chunks_withheld=0,
+        chunks_withheld=sum(is_withheld(party, window_of(chunk.offset_ms)) for chunk in theirs),
         missing_sequences="",
-        utterances_seen=sum(u.participant_id == participant_id for u in utterances),
+        utterances_seen=sum(u.participant_id == participant_id for u in scored.utterances),
         utterances_partial_only=0,
         windows_lost=0,
         audio_end_ms=-(-end_us // 1_000),

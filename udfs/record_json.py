@@ -13,13 +13,16 @@ from udfs.records import (
     AudioChunk,
     CallEnded,
     CallStarted,
+    ConsentChanged,
     Heartbeat,
     Participant,
     ParticipantJoined,
     Utterance,
 )
 
-CallRecord: TypeAlias = CallStarted | ParticipantJoined | AudioChunk | Utterance | CallEnded
+CallRecord: TypeAlias = (
+    CallStarted | ParticipantJoined | AudioChunk | Utterance | ConsentChanged | CallEnded
+)
 
 
 def record_json(record: CallRecord | Heartbeat) -> bytes:
@@ -28,6 +31,20 @@ def record_json(record: CallRecord | Heartbeat) -> bytes:
 
 
 def _fields(record: CallRecord | Heartbeat) -> dict[str, Any]:
+    match record:
+        case AudioChunk():
+            return _audio(record)
+        case Utterance():
+            return _utterance(record)
+        case CallEnded():
+            return _call_ended(record)
+        case Heartbeat():
+            return {"type": "heartbeat"}
+        case _:
+            return _announcement(record)
+
+
+def _announcement(record: CallStarted | ParticipantJoined | ConsentChanged) -> dict[str, Any]:
     match record:
         case CallStarted():
             return {
@@ -44,32 +61,41 @@ def _fields(record: CallRecord | Heartbeat) -> dict[str, Any]:
                 "call_id": record.call_id,
                 "participant": _participant(record.participant),
             }
-        case AudioChunk():
+        case ConsentChanged():
             return {
-                "type": "audio",
+                "type": "consent_changed",
                 "call_id": record.call_id,
                 "participant_id": record.participant_id,
-                "sequence": record.sequence,
-                "offset_ms": record.offset_ms,
-                "encoding": record.encoding,
-                "sample_rate_hz": record.sample_rate_hz,
-                "payload": base64.b64encode(record.payload).decode("ascii"),
+                "consent": record.consent,
+                "at_ms": record.at_ms,
+                "retroactive": record.retroactive,
             }
-        case Utterance():
-            return _utterance(record)
-        case CallEnded():
-            return _call_ended(record)
-        case Heartbeat():
-            return {"type": "heartbeat"}
+
+
+def _audio(record: AudioChunk) -> dict[str, Any]:
+    return {
+        "type": "audio",
+        "call_id": record.call_id,
+        "participant_id": record.participant_id,
+        "sequence": record.sequence,
+        "offset_ms": record.offset_ms,
+        "encoding": record.encoding,
+        "sample_rate_hz": record.sample_rate_hz,
+        "payload": base64.b64encode(record.payload).decode("ascii"),
+    }
 
 
 def _participant(participant: Participant) -> dict[str, Any]:
-    return {
+    fields: dict[str, Any] = {
         "participant_id": participant.participant_id,
         "role": participant.role,
-        "person_id": participant.person_id,
         "consent": participant.consent,
     }
+    if participant.person_id is not None:
+        fields["person_id"] = participant.person_id
+    if participant.person_key is not None:
+        fields["person_key"] = participant.person_key
+    return fields
 
 
 def _utterance(utterance: Utterance) -> dict[str, Any]:

@@ -43,8 +43,13 @@ RejectReason: TypeAlias = Literal[
     "ended_before_started",
     "late_audio",
     "late",
+    "consent_withdrawn",
 ]
-"""Why a record could not be used. ``late`` can never succeed again; the rest can after a fix."""
+"""Why a record could not be used.
+
+``late`` can never succeed again, the rest can after a fix. ``consent_withdrawn`` came after its
+call was closed: an order to erase, which ``call-sentiment erase`` carries out.
+"""
 
 RejectStep: TypeAlias = Literal["open", "intake"]
 
@@ -62,7 +67,10 @@ class Participant(msgspec.Struct, frozen=True):
     participant_id: str
     role: Role
     person_id: str | None
+    """Only as a producer sends it; within the job there is the pseudonym alone."""
     consent: bool | None
+    person_key: str | None = None
+    """The person's pseudonym."""
 
 
 class CallStarted(msgspec.Struct, frozen=True, tag=True):
@@ -103,6 +111,17 @@ class Utterance(msgspec.Struct, frozen=True, tag=True):
     is_partial: bool
 
 
+class ConsentChanged(msgspec.Struct, frozen=True, tag=True):
+    """A participant gave or withdrew consent in the midst of the call."""
+
+    call_id: str
+    participant_id: str
+    consent: bool
+    at_ms: int
+    retroactive: bool
+    """Withdrawn for the whole call, not only from ``at_ms`` on."""
+
+
 class CallEnded(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     ended_at_ms: int
@@ -121,10 +140,20 @@ class RejectNotice(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     participant_id: str | None
     is_audio: bool
+    reason: RejectReason | None = None
+    """Given where the reject is still to be written, once policy says with what content."""
+    payload: bytes | None = None
 
 
 Record: TypeAlias = (
-    CallStarted | ParticipantJoined | AudioChunk | Utterance | CallEnded | Heartbeat | RejectNotice
+    CallStarted
+    | ParticipantJoined
+    | AudioChunk
+    | Utterance
+    | ConsentChanged
+    | CallEnded
+    | Heartbeat
+    | RejectNotice
 )
 
 
@@ -153,6 +182,8 @@ class WindowCut(msgspec.Struct, frozen=True, tag=True):
     gap_ms: int
     whole_at_ms: int
     """Clock time at which it was cut: the wait for its text begins."""
+    withheld: bool = False
+    """Policy forbids to use its audio: no sound travels beside it."""
 
 
 class UtteranceAccepted(msgspec.Struct, frozen=True, tag=True):
@@ -168,6 +199,30 @@ class UtteranceAccepted(msgspec.Struct, frozen=True, tag=True):
     accepted_at_ms: int
     audio_begun: bool = False
     """Audio of the participant has come: this is no chat, and the window's own may be to come."""
+    withheld: bool = False
+    """Policy forbids to use its words: no text travels beside it, and they are not counted."""
+
+
+Windows: TypeAlias = tuple[int, int | None]
+"""First window of a stretch, and the first behind it; None: it has no end."""
+
+
+class WithheldText(msgspec.Struct, frozen=True):
+    """Where a participant's words of one language and channel must not be used."""
+
+    language: str
+    is_chat: bool
+    windows: tuple[Windows, ...]
+
+
+class ConsentRuled(msgspec.Struct, frozen=True, tag=True):
+    """A consent changed; what of a participant must not be used, from now on and from before."""
+
+    participant_id: str
+    from_window: int
+    """Rows of this window and later ones rest on the change."""
+    audio: tuple[Windows, ...]
+    text: tuple[WithheldText, ...]
 
 
 class ParticipantLedger(msgspec.Struct, frozen=True):
@@ -203,5 +258,5 @@ class CallClosed(msgspec.Struct, frozen=True, tag=True):
     closed_by: Literal["call_ended", "timeout"]
 
 
-Work: TypeAlias = Announced | WindowCut | UtteranceAccepted | CallClosed
+Work: TypeAlias = Announced | WindowCut | UtteranceAccepted | ConsentRuled | CallClosed
 """What intake hands on to the models and the fusion, in order, call by call."""

@@ -8,9 +8,9 @@ Nothing is sent here. Live, a chunk can be sent when it ends, an utterance likew
 
 Disturbances, each drawn by its own seeded dice so that one does not change another: ``drop`` leaves
 out audio chunks (``call_ended`` still counts them), ``shuffle_ms`` delays every record by up to so
-much, ``duplicate`` sends some records a second time, up to two seconds later. ``call_started`` and
-``participant_joined`` are never delayed, so nothing gets ahead of them; records may come after
-``call_ended``, as they do live.
+much, ``duplicate`` sends some records a second time, up to two seconds later. ``call_started``,
+``participant_joined`` and ``consent_changed`` are never delayed, so nothing gets ahead of them;
+records may come after ``call_ended``, as they do live.
 """
 
 from __future__ import annotations
@@ -34,9 +34,15 @@ MAX_CHUNK_MS: Final = 60_000
 DUPLICATE_WITHIN_MS: Final = 2_000
 
 Kind: TypeAlias = Literal[
-    "call_started", "participant_joined", "audio", "utterance", "call_ended", "injected"
+    "call_started",
+    "participant_joined",
+    "audio",
+    "utterance",
+    "consent_changed",
+    "call_ended",
+    "injected",
 ]
-_NEVER_DELAYED: Final = ("call_started", "participant_joined")
+_NEVER_DELAYED: Final = ("call_started", "participant_joined", "consent_changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +130,19 @@ def plan_call(call: CallFolder, chunk_ms: int) -> list[PlannedRecord]:
     if call.utterances or not call.has_audio:
         meta_streams.append("text")
 
-    started = CallStarted(
-        call.call_id,
-        call.started_at_ms,
-        call.language,
-        call.jurisdiction,
-        tuple(each.participant for each in call.participants if each.joined_ms is None),
-    )
+    started = call_started(call)
     first = [_planned(0, stream, "call_started", started) for stream in meta_streams]
+    changes = [
+        _planned(
+            change.at_ms,
+            meta_streams[0],
+            "consent_changed",
+            change,
+            participant_id=change.participant_id,
+        )
+        for each in call.participants
+        for change in each.consent_changes
+    ]
     joins = [
         _planned(
             each.joined_ms,
@@ -171,7 +182,18 @@ def plan_call(call: CallFolder, chunk_ms: int) -> list[PlannedRecord]:
         sum(not utterance.is_partial for utterance in call.utterances),
     )
     last = _planned(call.end_ms, meta_streams[0], "call_ended", ended)
-    return [*first, *sorted([*joins, *chunks, *words], key=_at_ms), last]
+    return [*first, *sorted([*joins, *changes, *chunks, *words], key=_at_ms), last]
+
+
+def call_started(call: CallFolder) -> CallStarted:
+    """The record that announces a call."""
+    return CallStarted(
+        call.call_id,
+        call.started_at_ms,
+        call.language,
+        call.jurisdiction,
+        tuple(each.participant for each in call.participants if each.joined_ms is None),
+    )
 
 
 def cut_chunks(

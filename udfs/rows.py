@@ -7,7 +7,7 @@ Parquet schema, Flink types, DDL and the README's column tables are derived from
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import NoneType
@@ -82,7 +82,7 @@ class Summary:
     started_at: Annotated[EpochMs, "start of the call"]
     ended_at: Annotated[EpochMs | None, "end of the call as told by call_ended"]
     revision: Annotated[int, "number of distinct records the row rests on"]
-    person_key: Annotated[str | None, "pseudonym of the person; null until pseudonyms are set up"]
+    person_key: Annotated[str | None, "pseudonym of the person; null without a key"]
     score: Annotated[float | None, "mean score of the windows"]
     score_q1: Annotated[float | None, "mean score of the call's first quarter"]
     score_q2: Annotated[float | None, "mean score of the second quarter"]
@@ -108,11 +108,11 @@ class Ledger:
     participant_id: Annotated[str, "a participant, or all"]
     revision: Annotated[int, "number of distinct records the row rests on"]
     chunks_expected: Annotated[int | None, "as told by call_ended"]
-    chunks_seen: Annotated[int, "distinct chunks accepted"]
+    chunks_seen: Annotated[int, "distinct chunks that came, withheld ones too"]
     chunks_duplicate: Annotated[int, "the same chunk again"]
     chunks_missing: Annotated[int, "sequences that never came"]
     chunks_rejected: Annotated[int, "audio records refused"]
-    chunks_withheld: Annotated[int, "audio that policy forbids to use"]
+    chunks_withheld: Annotated[int, "of those, chunks whose audio policy forbids to use"]
     missing_sequences: Annotated[str, "such as 41-43,57"]
     utterances_expected: Annotated[int | None, "as told by call_ended; on the row of all"]
     utterances_seen: Annotated[int, "final utterances accepted"]
@@ -135,7 +135,10 @@ class Reject:
     shard: Annotated[str, "Kinesis shard id"]
     sequence_number: Annotated[str, "Kinesis sequence number"]
     arrival: Annotated[EpochMs, "when Kinesis got it"]
-    payload: Annotated[bytes | None, "the record; null where policy has not spoken"]
+    payload: Annotated[
+        bytes | None,
+        "the record, persons by pseudonym; null where policy withholds it or has not spoken",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +202,17 @@ WAREHOUSE_TABLES = tuple(table for table in TABLES if table.warehouse_table is n
 def partition_date(epoch_ms: int) -> str:
     """The UTC date of an instant, as the partition column ``dt`` holds it: ``2026-11-23``."""
     return datetime.fromtimestamp(epoch_ms / 1000, tz=UTC).strftime("%Y-%m-%d")
+
+
+def newest(rows: Iterable[Any], table: Table) -> list[Any]:
+    """One row for each key: the highest revision, of equal ones the last; in the order of keys met.
+
+    Rejects have no revisions: of two with one key the last is kept.
+    """
+    kept: dict[tuple[Any, ...], Any] = {}
+    for row in rows:
+        key = tuple(getattr(row, name) for name in table.key)
+        before = kept.get(key)
+        if before is None or getattr(row, "revision", 0) >= getattr(before, "revision", 0):
+            kept[key] = row
+    return list(kept.values())

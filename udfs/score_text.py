@@ -18,10 +18,15 @@ class TextScore(msgspec.Struct, frozen=True, omit_defaults=True):
 
     triple: Triple | None
     missing: MissingReason | None
-    """Why not: ``no_words``, ``unsupported_language``, ``no_model``, or how the model failed."""
+    """Why not: ``no_words``, ``withheld``, ``unsupported_language``, ``no_model``, or how the
+    model failed."""
     model_id: str | None
     embedding: bytes | None = None
     """The model's pooled embedding, float16; only where it is asked for."""
+
+
+WITHHELD_TEXT = TextScore(None, "withheld", None)
+"""Of an utterance whose words policy forbids to use."""
 
 
 def primary_language(tag: str) -> str:

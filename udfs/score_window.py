@@ -32,7 +32,7 @@ class WindowScore(msgspec.Struct, frozen=True, omit_defaults=True):
 
     triple: Triple | None
     missing: MissingReason | None
-    """Why there is no triple: ``no_speech``, ``no_model``, or how the model failed."""
+    """Why not: ``no_speech``, ``withheld``, ``no_model``, or how the model failed."""
     model_id: str | None
     speech_ms: tuple[tuple[int, int], ...]
     """Spans with speech, from the window's start."""
@@ -41,6 +41,10 @@ class WindowScore(msgspec.Struct, frozen=True, omit_defaults=True):
     snr_db: float | None
     embedding: bytes | None = None
     """The model's pooled embedding, float16; only where it is asked for."""
+
+
+WITHHELD_AUDIO = WindowScore(None, "withheld", None, (), 0.0, None, None)
+"""Of a window in which policy forbids to use the voice: nothing was heard."""
 
 
 def waveform_of(signal: WindowSignal) -> Samples:

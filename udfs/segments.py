@@ -23,10 +23,10 @@ from udfs.fusion import (
     score_of,
 )
 from udfs.models.contract import Triple
-from udfs.records import Participant, UtteranceAccepted, WindowCut
+from udfs.records import ConsentRuled, Participant, UtteranceAccepted, WindowCut, Windows
 from udfs.rows import EpochMs, Segment
-from udfs.score_text import TextScore
-from udfs.score_window import WindowScore
+from udfs.score_text import WITHHELD_TEXT, TextScore
+from udfs.score_window import WITHHELD_AUDIO, WindowScore
 from udfs.windows import WINDOW_MS, window_of
 
 ROLLING_WINDOWS = 6
@@ -56,6 +56,31 @@ class Window(msgspec.Struct):
         self.texts = tuple(
             sorted([*others, text], key=lambda t: (t.utterance.start_ms, t.utterance.utterance_id))
         )
+
+    @property
+    def voice_is_withheld(self) -> bool:
+        return self.audio is not None and self.audio.score.missing == "withheld"
+
+    def withhold(self, index: int, ruled: ConsentRuled) -> None:
+        """Forget what must not be used any more of window ``index``; what was withheld stays so."""
+        if self.audio is not None and lies_within(index, ruled.audio):
+            self.audio = ScoredAudio(self.audio.cut, WITHHELD_AUDIO)
+        stretches = {(text.language, text.is_chat): text.windows for text in ruled.text}
+        self.texts = tuple(_without_withheld(text, stretches) for text in self.texts)
+
+
+def _without_withheld(
+    text: ScoredText, stretches: Mapping[tuple[str, bool], tuple[Windows, ...]]
+) -> ScoredText:
+    utterance = text.utterance
+    kind = (utterance.language, utterance.start_ms == utterance.end_ms)
+    if not any(lies_within(k, stretches.get(kind, ())) for k in windows_of(utterance)):
+        return text
+    return ScoredText(msgspec.structs.replace(utterance, num_words=0, withheld=True), WITHHELD_TEXT)
+
+
+def lies_within(window: int, stretches: tuple[Windows, ...]) -> bool:
+    return any(first <= window and (end is None or window < end) for first, end in stretches)
 
 
 def windows_of(utterance: UtteranceAccepted) -> range:
@@ -93,12 +118,24 @@ def segment(
     windows: Mapping[int, Window],
     fuser: Fuser,
     emitted_at_ms: int,
+    consent_changes: int = 0,
 ) -> Segment:
-    """The row of window ``index``, from it and the five before (those that exist)."""
+    """The row of window ``index``, from it and the five before (those that exist).
+
+    Args:
+        call_id: the call.
+        participant: who spoke or wrote.
+        started_at_ms: the call's start on the clock.
+        index: the window.
+        windows: it and those before, by index.
+        fuser: makes one of voice and words.
+        emitted_at_ms: clock time.
+        consent_changes: how many changes of consent the row rests on.
+    """
     window = windows[index]
     text, audio = text_evidence(window, index), audio_evidence(window)
     fused = fuser.fuse(text, audio)
-    heard = window.audio.score if window.audio else None
+    heard = window.audio.score if window.audio and not window.voice_is_withheld else None
     leading = leading_text(window, index)
     start_ms = index * WINDOW_MS
     return Segment(
@@ -108,7 +145,7 @@ def segment(
         role=participant.role,
         window_end_ms=start_ms + WINDOW_MS,
         window_start_at=EpochMs(started_at_ms + start_ms),
-        revision=revision(index, windows),
+        revision=revision(index, windows) + consent_changes,
         text_negative=text.triple.negative if text else None,
         text_neutral=text.triple.neutral if text else None,
         text_positive=text.triple.positive if text else None,
@@ -128,7 +165,7 @@ def segment(
         speech_ratio=heard.speech_ratio if heard else None,
         loudness_dbfs=heard.loudness_dbfs if heard else None,
         snr_db=heard.snr_db if heard else None,
-        gap_ms=window.audio.cut.gap_ms if window.audio else None,
+        gap_ms=window.audio.cut.gap_ms if window.audio and heard else None,
         word_count=sum(words_within(t.utterance, index) for t in window.texts),
         audio_model_id=heard.model_id if heard else None,
         text_model_id=leading.score.model_id if leading else None,
@@ -140,6 +177,8 @@ def segment(
 
 def revision(index: int, windows: Mapping[int, Window]) -> int:
     """How many distinct records a row rests on: the call's start, chunks and utterances.
+
+    The consent changes that it rests on come on top.
 
     A chunk that lies in two windows is counted where it begins, or as carried into the first whose
     audio is known.
@@ -159,8 +198,14 @@ def missing_reasons(window: Window, index: int) -> Iterator[str]:
     elif window.audio.score.missing:
         yield f"audio:{window.audio.score.missing}"
     if not any(text.score.triple for text in window.texts):
-        leading = _most_words(window.texts, index)
-        yield f"text:{leading.score.missing if leading else 'no_words'}"
+        yield f"text:{_why_no_text(window, index)}"
+
+
+def _why_no_text(window: Window, index: int) -> str | None:
+    if any(text.utterance.withheld for text in window.texts):
+        return "withheld"
+    leading = _most_words(window.texts, index)
+    return leading.score.missing if leading else "no_words"
 
 
 def _rolling(index: int) -> range:

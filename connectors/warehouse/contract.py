@@ -9,8 +9,9 @@ replaced by one of the same or a higher revision and never by a lower one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -66,9 +67,8 @@ class Batch:
     @cached_property
     def batch_id(self) -> str:
         """SHA-256 of what is in it, whatever the order of its rows: 64 hexadecimal digits."""
-        encoded = sorted(
-            _encode([getattr(row, field.name) for field in fields(row)]) for row in self.rows
-        )
+        values_of = attrgetter(*(column.name for column in self.table.columns))
+        encoded = sorted(_encode(values_of(row)) for row in self.rows)
         digest = hashlib.sha256(self.table.folder.encode())
         for row in encoded:
             digest.update(row)

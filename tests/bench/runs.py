@@ -207,7 +207,7 @@ def live_calls(bank: Bank, num_calls: int, seconds: float, groups: Groups) -> Li
             return len(first_shown_s(job.rows())) == num_history
 
         _wait(job.process, history_is_shown, _START_LIMIT_S, "the calls' beginning is missing")
-        state_bytes = _next_state_bytes(job.process)
+        state_bytes = next_state_bytes(job.process)
         book = live.history_book(num_calls, now_ms)
         begun_s = time.time()
         due = live.schedule(num_calls, seconds)
@@ -249,7 +249,7 @@ def live_calls(bank: Bank, num_calls: int, seconds: float, groups: Groups) -> Li
     )
 
 
-def _next_state_bytes(process: JobProcess) -> int:
+def next_state_bytes(process: JobProcess) -> int:
     """The size of the state in the next checkpoint that begins, from Flink's own statistics."""
     url = f"http://127.0.0.1:{process.rest_port}/jobs"
     job_id = _get(url)["jobs"][0]["id"]

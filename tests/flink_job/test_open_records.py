@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from pyflink.common import Row
 from pyflink.datastream import OutputTag
 
+from connectors.secret_key import KeySource
 from flink_job import open_records
 from flink_job.arrows import decode_opened
 from flink_job.open_records import OpenRecords
 from flink_job.settings import TimeSettings
 from flink_job.stream_time import NO_CALL
-from tests.builders import STARTED_AT_MS, arrival, call_started, chunk, utterance
+from tests.builders import (
+    STARTED_AT_MS,
+    arrival,
+    call_ended,
+    call_started,
+    chunk,
+    utterance,
+)
 from tests.job_run import rows_of
 from udfs.envelope import Limits
+from udfs.pseudonyms import Pseudonyms
 from udfs.record_json import record_json
 from udfs.records import Heartbeat, RejectNotice
 from udfs.rows import REJECTS
@@ -73,17 +84,17 @@ def test_a_heartbeat_moves_stream_time_under_no_call(step, clock):
 
 
 def test_a_refused_record_is_a_reject_with_its_payload_and_tells_the_calls_ledger(step):
-    data = record_json(chunk(0)).replace(b"mulaw", b"opus!")
+    data = record_json(call_ended()).replace(b"1795440660000", b"9795440660000")
 
     ((call_id, _, notice),), (reject,) = send(step, data, T0 + 5)
 
     assert (call_id, decode_opened(notice).record) == (
         "call-1",
-        RejectNotice("call-1", "customer", is_audio=True),
+        RejectNotice("call-1", None, is_audio=False),
     )
     assert reject == {
         "step": "open",
-        "reason": "unknown_encoding",
+        "reason": "offset_out_of_range",
         "call_id": "call-1",
         "stream": "audio",
         "shard": "a",
@@ -94,21 +105,49 @@ def test_a_refused_record_is_a_reject_with_its_payload_and_tells_the_calls_ledge
     }
 
 
-def test_a_refused_record_of_no_call_is_a_reject_alone(step):
-    accepted, (reject,) = send(step, b"\xff\xfe")
+@pytest.mark.parametrize(
+    ("record", "reason", "is_audio"),
+    [
+        (record_json(chunk(0)).replace(b"mulaw", b"opus!"), "unknown_encoding", True),
+        (record_json(utterance(0)), "wrong_stream", False),
+    ],
+)
+def test_what_was_said_is_left_to_the_call_whose_policy_is_known(step, record, reason, is_audio):
+    ((call_id, _, notice),), rejects = send(step, record)
+
+    told = decode_opened(notice).record
+    assert call_id == "call-1"
+    assert (told.reason, told.participant_id, told.is_audio) == (reason, "customer", is_audio)
+    assert told.payload == record
+    assert rejects == []
+
+
+def test_what_was_said_in_no_call_is_a_reject_without_payload(step):
+    accepted, (reject,) = send(step, record_json(chunk(0)).replace(b"call-1", b""))
 
     assert accepted == []
-    assert (reject["reason"], reject["call_id"], reject["payload"]) == (
-        "not_utf8",
-        None,
-        b"\xff\xfe",
-    )
+    assert (reject["reason"], reject["payload"]) == ("invalid_field", None)
 
 
-def test_text_on_the_audio_stream_is_refused(step):
-    _, (reject,) = send(step, record_json(utterance(0)))
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"{", b'{"type":"audoi","payload":"AAAA"}'])
+def test_what_cannot_be_read_is_a_reject_without_payload(step, data):
+    accepted, (reject,) = send(step, data)
 
-    assert reject["reason"] == "wrong_stream"
+    assert accepted == []
+    assert (reject["call_id"], reject["payload"]) == (None, None)
+
+
+def test_persons_go_on_by_pseudonym(clock, tmp_path):
+    key_file = tmp_path / "key"
+    key_file.write_bytes(base64.b64encode(b"k" * 32) + b"\n")
+    step = OpenRecords("audio", Limits(), TimeSettings(), KeySource(str(key_file), None, ""))
+    step.open(None)
+
+    ((_, _, data),), _ = send(step, record_json(call_started()))
+
+    assert b"person-customer" not in data
+    people = decode_opened(data).record.participants
+    assert people[0].person_key == Pseudonyms(b"k" * 32).person_key("person-customer")
 
 
 def test_no_field_of_a_record_moves_stream_time(step, clock):

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from connectors.remote_models.spec import BackendSpec
+from connectors.secret_key import KeySource
+from flink_job.preflight import check_policy, check_pseudonyms
 from flink_job.settings import (
     FOREIGN_GROUPS,
     Settings,
@@ -321,3 +323,44 @@ def test_a_file_that_is_absent_or_no_text_is_one_line(tmp_path):
         read_properties(tmp_path / "binary")
     with pytest.raises(SettingsError):
         read_properties(tmp_path)
+
+
+# --- policy and pseudonyms ---------------------------------------------------------------------
+
+
+def test_the_shipped_policy_holds_unless_another_is_named(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("{version: own-1, rules: [{id: a, text: score, reason: ours}]}")
+
+    assert settings().policy.policy().version == "default-1"
+    assert settings(policy={"path": str(own)}).policy.policy().version == "own-1"
+
+
+def test_a_policy_that_cannot_be_used_is_told_in_one_line(tmp_path):
+    path = str(tmp_path / "nowhere.yaml")
+
+    with pytest.raises(SettingsError, match=r"policy.*path.*nowhere\.yaml.*No such file"):
+        check_policy(settings(policy={"path": path}))
+
+
+def test_the_key_of_the_pseudonyms_comes_from_one_place():
+    found = settings(pseudonyms={"secret.arn": "arn:x"}, streams={"region": "eu-west-1"})
+
+    assert found.pseudonym_key() == KeySource(None, "arn:x", "eu-west-1")
+    both = {"secret.arn": "arn:x", "key.file": "key"}
+    assert "keep one" in wrong(pseudonyms=both)
+
+
+@pytest.mark.parametrize("content", ["AAAA", "no key"])
+def test_a_key_that_cannot_be_used_is_told_and_not_quoted(tmp_path, content):
+    file = tmp_path / "key"
+    file.write_text(content)
+
+    with pytest.raises(SettingsError, match=r"pseudonyms.*key\.file") as refused:
+        check_pseudonyms(settings(pseudonyms={"key.file": str(file)}))
+
+    assert content not in str(refused.value)
+
+
+def test_without_a_key_there_is_nothing_to_check():
+    check_pseudonyms(settings())

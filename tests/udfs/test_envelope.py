@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.builders import (
     STARTED_AT_MS,
@@ -16,13 +17,15 @@ from tests.builders import (
     call_ended,
     call_started,
     chunk,
+    consent_changed,
     joined,
     participant,
     utterance,
 )
 from udfs.envelope import DAY_MS, Door, Limits, Refused
+from udfs.pseudonyms import Pseudonyms
 from udfs.record_json import record_json
-from udfs.records import Heartbeat
+from udfs.records import CallStarted, Heartbeat, ParticipantJoined
 
 DOOR = Door(Limits())
 AUDIO = arrival(stream="audio")
@@ -53,6 +56,9 @@ def refused(data: bytes, came: Any = AUDIO) -> Refused:
         (call_started(participants=(participant(person_id=None, consent=None),)), AUDIO),
         (joined("agent-2"), AUDIO),
         (joined("agent-2", consent=False), TEXT),
+        (joined("agent-2", person_id=None, person_key="0f" * 32), TEXT),
+        (consent_changed(), AUDIO),
+        (consent_changed(12_345, consent=True, retroactive=True), TEXT),
         (chunk(0), AUDIO),
         (chunk(7, encoding="alaw"), AUDIO),
         (chunk(7, 3, 7, encoding="pcm_s16le", sample_rate_hz=44_100), AUDIO),
@@ -66,7 +72,98 @@ def refused(data: bytes, came: Any = AUDIO) -> Refused:
     ],
 )
 def test_a_valid_record_comes_back_as_it_was_sent(record, came):
-    assert DOOR.open(record_json(record), came) == record
+    assert DOOR.open(record_json(record), came) == without_person_ids(record)
+
+
+def without_person_ids(record: Any) -> Any:
+    match record:
+        case CallStarted():
+            people = tuple(replace(one, person_id=None) for one in record.participants)
+            return replace(record, participants=people)
+        case ParticipantJoined():
+            return replace(record, participant=replace(record.participant, person_id=None))
+    return record
+
+
+@pytest.mark.parametrize("record", [call_started(), joined("agent-2")])
+def test_persons_come_in_by_pseudonym_alone(record):
+    pseudonyms = Pseudonyms(b"k" * 32)
+
+    opened = Door(Limits(), pseudonyms).open(record_json(record), AUDIO)
+
+    people = opened.participants if isinstance(opened, CallStarted) else (opened.participant,)
+    for one in people:
+        assert one.person_id is None
+        assert one.person_key == pseudonyms.person_key(f"person-{one.participant_id}")
+
+
+def test_a_record_sent_again_from_its_reject_is_the_same_person():
+    door = Door(Limits(), Pseudonyms(b"k" * 32))
+    opened = door.open(record_json(call_started()), AUDIO)
+
+    assert door.open(record_json(opened), AUDIO) == opened
+
+
+@pytest.mark.parametrize("person_key", ["", "0F" * 32, "0f" * 31, 7])
+def test_what_is_no_pseudonym_is_refused(person_key):
+    data = sent(joined("agent"), participant=someone(person_key=person_key))
+
+    assert refused(data).reason == "invalid_field"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"consent": None}, "invalid_field"),
+        ({"consent": ...}, "invalid_field"),
+        ({"retroactive": "yes"}, "invalid_field"),
+        ({"participant_id": ""}, "invalid_field"),
+        ({"participant_id": "x" * 257}, "id_too_long"),
+        ({"at_ms": -1}, "offset_out_of_range"),
+        ({"at_ms": 43_200_001}, "offset_out_of_range"),
+        ({"at_ms": 1.5}, "invalid_field"),
+    ],
+)
+def test_a_change_of_consent_that_cannot_be_is_refused(changes, reason):
+    assert refused(sent(consent_changed(), **changes)).reason == reason
+
+
+def test_a_change_of_consent_is_not_retroactive_unless_it_says_so():
+    opened = DOOR.open(sent(consent_changed(retroactive=True), retroactive=...), AUDIO)
+
+    assert not opened.retroactive
+
+
+# --- what of a refused record may be stored ------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"[1]", b'{"type":"audoi","payload":"secret"}'])
+def test_of_what_cannot_be_read_nothing_may_be_stored(data):
+    assert refused(data).content is None
+
+
+def test_a_refused_record_may_be_stored_with_its_own_fields_and_without_person_ids():
+    data = sent(call_started(), started_at_ms=-1, payload="a sound")
+    with pytest.raises(Refused) as caught:
+        Door(Limits(), Pseudonyms(b"k" * 32)).open(data, AUDIO)
+
+    content = caught.value.content
+    assert not caught.value.is_speech
+    assert b"person-customer" not in content
+    assert b"a sound" not in content
+    kept = json.loads(content)
+    assert kept["started_at_ms"] == -1
+    assert kept["participants"][0]["person_key"] == Pseudonyms(b"k" * 32).person_key(
+        "person-customer"
+    )
+
+
+@pytest.mark.parametrize("record", [chunk(0), utterance(0)])
+def test_a_refused_record_of_what_was_said_is_left_to_policy(record):
+    found = refused(sent(record, participant_id=""))
+
+    assert found.is_speech
+    assert json.loads(found.content)["type"] in ("audio", "utterance")
 
 
 def test_fields_we_do_not_know_are_no_fault():

@@ -15,13 +15,14 @@ from tests.builders import (
     participant,
     utterance,
 )
-from tests.intake_run import IntakeRun
+from tests.intake_run import DEFAULT_POLICY, IntakeRun
 from udfs.call_state import (
     OpenCall,
     Tombstone,
     decode_state,
     encode_state,
 )
+from udfs.intake import Intake, IntakeRules
 from udfs.kept_state import UnknownStateError
 from udfs.records import RejectNotice
 
@@ -514,9 +515,7 @@ def test_refused_records_are_counted_by_participant_or_by_call():
 
 
 def test_the_deadline_is_the_next_instant_at_which_something_is_over():
-    from udfs.intake import Intake, IntakeRules  # noqa: PLC0415
-
-    rules = Intake(IntakeRules())
+    rules = Intake(IntakeRules(), DEFAULT_POLICY)
     intake = IntakeRun()
     assert rules.deadline_ms(intake.call) is None
     intake.take(utterance(0), arrival_ms=STARTED_AT_MS)

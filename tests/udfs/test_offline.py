@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,8 @@ from tests.call_folder_builders import (
     write_transfer,
 )
 from tests.fusion_files import early_file, late_file
-from tests.job_run import FUSER, JobRun, newest, triple_of
+from tests.job_run import DEFAULT_POLICY, FUSER, JobRun, newest, triple_of
+from tests.policies import policy, rule
 from udfs import offline
 from udfs.call_folder import read_call_folder
 from udfs.envelope import Door, Limits
@@ -32,6 +34,7 @@ from udfs.fusion_loading import fusion_of
 from udfs.models.contract import Answer
 from udfs.models.scorer import LocalAudio, LocalText
 from udfs.offline import Scorers, score_call, score_windows
+from udfs.pseudonyms import Pseudonyms
 from udfs.records import Arrival
 from udfs.replay_plan import ReplayOptions, plan_replay
 from udfs.rows import CALLS, LEDGER, SEGMENTS, Ledger, Segment, Summary
@@ -137,8 +140,9 @@ DISTURBANCES = [
 ]
 
 
-def rows_offline(folder, kind="prior"):
-    rows = list(score_call(folder, scorers_with(kind, with_embedding=kind == "early"), NOW_MS))
+def rows_offline(folder, kind="prior", rules=DEFAULT_POLICY):
+    scorers = scorers_with(kind, with_embedding=kind == "early")
+    rows = list(score_call(folder, replace(scorers, policy=rules), NOW_MS))
     of_kind = {
         table.folder: [dataclasses.asdict(row) for row in rows if isinstance(row, kind)]
         for table, kind in ((SEGMENTS, Segment), (CALLS, Summary), (LEDGER, Ledger))
@@ -166,6 +170,10 @@ def test_the_stream_gives_the_rows_of_offline(tmp_path, write, options, kind):
 
     send_through(job, folder, options)
 
+    assert_same_rows(job, expected, options)
+
+
+def assert_same_rows(job, expected, options):
     assert job.rejects == []
     found = {
         "segments": newest(SEGMENTS, job.segments),
@@ -175,6 +183,7 @@ def test_the_stream_gives_the_rows_of_offline(tmp_path, write, options, kind):
     # by the way of chunking
     vary = {
         "emitted_at", "revision", "chunks_expected", "chunks_seen", "chunks_duplicate",
+        "chunks_withheld",
     }  # fmt: skip
     for table, rows in expected.items():
         assert sorted(found[table]) == sorted(rows)
@@ -184,6 +193,97 @@ def test_the_stream_gives_the_rows_of_offline(tmp_path, write, options, kind):
                     continue
                 told = pytest.approx(value, abs=1e-9) if isinstance(value, float) else value
                 assert found[table][key][name] == told, (table, key, name)
+
+
+def write_many_consents(folder):
+    """20 s of two voices; one withdraws and gives again, one withdraws all in the end."""
+    for name in ("customer", "agent"):
+        write_sound(folder / f"{name}.wav", tone(20_000))
+    changes = [{"at_ms": 6_100, "consent": False}, {"at_ms": 13_000, "consent": True}]
+    withdrawal = {"at_ms": 18_500, "consent": False, "retroactive": True}
+    return write_call(
+        folder,
+        [
+            participant("customer", audio="customer.wav", consent_changes=changes),
+            participant("agent", audio="agent.wav", consent_changes=[withdrawal]),
+        ],
+        [
+            utterance("customer", 0, 100, 900),
+            utterance("agent", 0, 4_000, 7_000, text="how are you"),
+            utterance("customer", 1, 7_000, 11_000, text="well so far"),
+            utterance("customer", 2, 16_000, 17_000),
+        ],
+    )
+
+
+def write_european(folder):
+    return write_transfer_in(folder, "DE")
+
+
+def write_transfer_in(folder, jurisdiction):
+    write_transfer(folder)
+    call = json.loads((folder / "call.json").read_text())
+    (folder / "call.json").write_text(json.dumps({**call, "jurisdiction": jurisdiction}))
+    return folder
+
+
+WORDS_NEED_CONSENT = policy(
+    rule("r1", when={"consent": ["refused"]}, text="withhold", audio="withhold"),
+    rule("r2", text="score", audio="score"),
+)
+
+
+@pytest.mark.parametrize("options", DISTURBANCES, ids=["plain", "130 ms", "1 s", "37 ms"])
+@pytest.mark.parametrize("write", [write_many_consents, write_european])
+@pytest.mark.parametrize(
+    "rules", [DEFAULT_POLICY, WORDS_NEED_CONSENT], ids=["default", "words need consent"]
+)
+def test_the_stream_withholds_what_offline_does(tmp_path, write, options, rules):
+    folder = read_call_folder(write(tmp_path / "call"))
+    job = JobRun(policy=rules)
+
+    send_through(job, folder, options)
+
+    assert_same_rows(job, rows_offline(folder, rules=rules), options)
+
+
+def test_by_default_a_european_agent_has_words_only(tmp_path):
+    rows = rows_offline(read_call_folder(write_european(tmp_path / "call")))
+
+    for row in rows["segments"].values():
+        is_agent = row["role"] == "agent"
+        assert ("audio:withheld" in row["missing"]) == is_agent
+        assert (row["audio_neutral"] is None) == is_agent
+        assert (row["speech_ratio"], row["loudness_dbfs"], row["gap_ms"]) == (None,) * 3 or (
+            not is_agent
+        )
+        assert row["text_neutral"] is not None or "text:no_words" in row["missing"]
+    assert all(row["complete"] for row in rows["ledger"].values())
+    agent, customer, everybody = (
+        rows["ledger"]["call", who] for who in ("agent", "customer", "all")
+    )
+    assert agent["chunks_withheld"] == agent["chunks_seen"] == 15
+    assert customer["chunks_withheld"] == 0
+    assert everybody["chunks_withheld"] == 15 + 13
+    for who in ("agent", "all"):
+        summary = rows["calls"]["call", who]
+        assert (summary["talk_ms"], summary["non_talk_ms"], summary["interruptions"]) == (None,) * 3
+    assert rows["calls"]["call", "customer"]["interruptions"] is None
+    assert rows["calls"]["call", "customer"]["talk_ms"] is not None
+
+
+def test_summaries_carry_the_pseudonyms_of_persons(tmp_path):
+    pseudonyms = Pseudonyms(b"k" * 32)
+    folder = read_call_folder(write_chat(tmp_path / "call"))
+    rows = score_call(folder, replace(SCORERS, pseudonyms=pseudonyms), NOW_MS)
+
+    keys = {row.participant_id: row.person_key for row in rows if isinstance(row, Summary)}
+
+    assert keys == {
+        "customer": pseudonyms.person_key("person-customer"),
+        "agent": pseudonyms.person_key("person-agent"),
+        "all": None,
+    }
 
 
 @pytest.mark.parametrize("write", FOLDERS)

@@ -37,6 +37,7 @@ from udfs.records import (
     AudioChunk,
     CallEnded,
     CallStarted,
+    ConsentChanged,
     Participant,
     ParticipantJoined,
     Utterance,
@@ -104,8 +105,8 @@ def test_a_call_begins_and_ends_with_its_frame(calls):
         "en-US",
         "US-CA",
         (
-            Participant("customer", "customer", "person-customer", True),
-            Participant("agent", "agent", "person-agent", True),
+            Participant("customer", "customer", None, True),
+            Participant("agent", "agent", None, True),
         ),
     )
     assert (records[-1].stream, records[-1].at_ms) == ("audio", 6_000)
@@ -115,6 +116,30 @@ def test_a_call_begins_and_ends_with_its_frame(calls):
         (("agent", 15), ("agent-2", 13), ("customer", 30)),
         3,
     )
+
+
+def test_persons_travel_by_their_ids(calls):
+    transfer = next(call for call in calls if call.call_id == "transfer")
+
+    people = json.loads(plan_call(transfer, 200)[0].data)["participants"]
+
+    assert [one["person_id"] for one in people] == ["person-customer", "person-agent"]
+
+
+def test_a_change_of_consent_is_sent_once_at_its_time_and_before_the_sound_behind_it(tmp_path):
+    change = {"at_ms": 1_000, "consent": False}
+    sound = write_sound(tmp_path / "call" / "customer.wav", tone(3_000))
+    who = participant("customer", audio=sound, consent_changes=[change])
+    folder = read_call_folder(write_call(tmp_path / "call", [who]))
+
+    records = plan_replay([folder], ReplayOptions(shuffle_ms=5_000, seed=4)).records
+
+    ((place, changed),) = [
+        (place, each) for place, each in enumerate(records) if each.kind == "consent_changed"
+    ]
+    assert (changed.stream, changed.at_ms) == ("audio", 1_000)
+    assert opened(changed) == ConsentChanged("call", "customer", False, 1_000, False)
+    assert all(opened(each).offset_ms < 1_000 for each in records[:place] if each.kind == "audio")
 
 
 def test_who_joins_later_is_announced_on_both_streams_before_being_heard(calls):

