@@ -9,20 +9,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
-from udfs.rows import TABLES, Column, ColumnType, Table
+from connectors.lake_ddl import HIVE_TYPES
+from udfs.rows import TABLES, Column, Table
 
-_HIVE: Final[dict[ColumnType, str]] = {
-    "string": "string",
-    "long": "bigint",
-    "double": "double",
-    "boolean": "boolean",
-    "timestamp": "timestamp",
-    "bytes": "binary",
-}
 _HEADER = (
     "# Made from udfs/rows.py by `python -m connectors.lake_catalog FILE`: change that, not this.\n"
 )
@@ -99,7 +92,7 @@ def _resource(table: Table) -> dict[str, Any]:
 
 
 def _column(column: Column) -> dict[str, str]:
-    return {"Name": column.name, "Type": _HIVE[column.type], "Comment": column.meaning}
+    return {"Name": column.name, "Type": HIVE_TYPES[column.type], "Comment": column.meaning}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Final
 from udfs.rows import TABLES as ALL_TABLES
 from udfs.rows import ColumnType, Table
 
-_HIVE: Final[dict[ColumnType, str]] = {
+HIVE_TYPES: Final[dict[ColumnType, str]] = {
     "string": "string",
     "long": "bigint",
     "double": "double",
@@ -56,7 +56,7 @@ def athena_ddl(root: str, database: str, first_date: str) -> list[str]:
 
 def _create_table(table: Table, root: str, database: str, first_date: str) -> str:
     columns = ",\n  ".join(
-        f"`{column.name}` {_HIVE[column.type]} COMMENT '{column.meaning.replace(chr(39), '')}'"
+        f"`{column.name}` {HIVE_TYPES[column.type]} COMMENT '{column.meaning.replace(chr(39), '')}'"
         for column in table.columns
     )
     folder = f"{root}/{table.folder}"

@@ -236,6 +236,8 @@ class Deployment:
         }
         if parameters.get("Warehouse", "none") == "none":
             expected.pop("warehouse", None)
+        if not parameters.get("PseudonymSecretArn"):
+            expected.pop("pseudonyms", None)
         return expected
 
     def _make_artifacts(self) -> Artifacts | None:

@@ -32,6 +32,7 @@ OTHER = {
     "WarehouseDbUser": "loader",
     "StreamMode": "PROVISIONED",
     "FanOutConsumer": "scores",
+    "PseudonymSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key",
 }
 # moto warns of what it cannot make: these were seen to be left out.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning")
@@ -97,6 +98,7 @@ def test_an_existing_warehouse_is_handed_on(account: None) -> None:
     assert settings.warehouse.secret_arn is None
     assert settings.warehouse.staging_root == f"s3://{outputs['StagingBucket']}/staging"
     assert settings.streams.fan_out_consumer == "scores"
+    assert settings.pseudonyms.secret_arn == OTHER["PseudonymSecretArn"]
 
 
 @pytest.mark.parametrize("parameters", [{}, OTHER], ids=["least", "most"])

@@ -97,6 +97,16 @@ class Metrics:
         return {"MetricDataResults": [{"Id": "m0", "Values": [uptime_ms]}]}
 
 
+class Keys:
+    """moto deletes with a nested stack what is to be retained."""
+
+    def __init__(self) -> None:
+        self.days_left: list[int] = []
+
+    def schedule_key_deletion(self, KeyId: str, PendingWindowInDays: int) -> None:  # noqa: N803
+        self.days_left.append(PendingWindowInDays)
+
+
 class World:
     def __init__(self) -> None:
         self.flink = Flink()
@@ -104,7 +114,8 @@ class World:
             *(boto3.client(name, region_name=REGION) for name in ("cloudformation", "s3")),
             self.flink,
             Metrics(self.flink),
-            *(boto3.client(name, region_name=REGION) for name in ("kms", "sts")),
+            Keys(),
+            boto3.client("sts", region_name=REGION),
         )
         self.shown: list[tuple[str, ChangeSet]] = []
         self.said: list[str] = []
@@ -326,11 +337,15 @@ def test_the_commands_from_the_first_dry_run_to_the_last_byte(
     assert "dry run: nothing is changed" in run("deploy", "--package", one, "--dry-run")
     assert world.stacks() == set()
     assert "s3a://" in run("deploy", "--package", one, "--yes")
-    table = run("update", "--package", two, "--dry-run")
+    properties = tmp_path / "properties.json"
+    group = {"PropertyGroupId": "time", "PropertyMap": {"start.hold.ms": "40000"}}
+    properties.write_text(json.dumps([group]))
+    table = run("update", "--properties", str(properties), "--dry-run")
     assert "Modify" in table
     assert "Job" in table
     run("update", "--package", two, "--yes")
     left = run("destroy", "--delete-data", "--confirm", "calls")
     assert "is deleted in 30 days" in left
+    assert world.clients.kms.days_left == [30]
     assert world.clients.s3.list_buckets()["Buckets"] == []
     assert world.stacks() == set()
