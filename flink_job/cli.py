@@ -15,6 +15,7 @@ import flink_job.evaluate_commands
 import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.export_commands import export
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.model_commands import evaluate_app, train_app
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.command()(export)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

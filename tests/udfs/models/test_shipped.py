@@ -9,7 +9,7 @@ import pytest
 
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import WINDOW_SAMPLES, ModelSpec
-from udfs.models.loading import PRETRAINED
+from udfs.models.source import PRETRAINED
 from udfs.models.text import load_text_model
 from udfs.training.examples import plain
 from udfs.training.service_phrases import judged_rows
