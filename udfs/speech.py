@@ -54,7 +54,9 @@ class SpeechDetector:
         """
         if not waveform.any():  # most of a call, for whoever listens
             return ()
-        spans = padded(list(spoken(self._probabilities(waveform), len(waveform))), len(waveform))
+        spans = padded(
+            list(likely_spans(self._probabilities(waveform), len(waveform))), len(waveform)
+        )
         return tuple((start // SAMPLES_PER_MS, end // SAMPLES_PER_MS) for start, end in spans)
 
     def _probabilities(self, waveform: NDArray[np.float32]) -> list[float]:
@@ -77,7 +79,7 @@ def _graph_file() -> Path:
     return Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
 
 
-def spoken(probabilities: Sequence[float], num_samples: int) -> Iterator[Span]:
+def likely_spans(probabilities: Sequence[float], num_samples: int) -> Iterator[Span]:
     """Silero's rule: spans (samples) from frames likely speech to the next 100 ms without.
 
     Args:

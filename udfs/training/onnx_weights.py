@@ -120,7 +120,8 @@ def _replace(field: Any, values: list[Any]) -> None:
 
 
 def forget_origins(model: ModelProto) -> None:
-    """Remove the exporter's notes, such as the lines of code that a step came from."""
+    """Remove the exporter's notes: its build, and the lines of code that a step came from."""
+    model.ClearField("producer_version")
     graph = model.graph
     del graph.value_info[:]
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
