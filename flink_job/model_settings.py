@@ -214,6 +214,10 @@ def check_model_settings(group: str, settings: ModelSettings, languages: tuple[s
         )
     if isinstance(settings, LanguageModelSettings) and settings.backend == "bedrock":
         _check_bedrock(group, settings)
+    if settings.runtime == "onnx" and settings.precision == "bfloat16":
+        raise SettingsError(
+            group, "precision", "bfloat16", "is torch's; with runtime onnx set auto or float32"
+        )
     unknown = [one for one in languages if one != ANY_LANGUAGE and language_code(one) is None]
     if settings.backend == "comprehend" and unknown:
         known = ", ".join(sorted(COMPREHENDED))

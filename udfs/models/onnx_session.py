@@ -75,6 +75,7 @@ def options(num_threads: int) -> Any:
     chosen = onnxruntime.SessionOptions()
     chosen.intra_op_num_threads = num_threads
     chosen.inter_op_num_threads = 1
+    chosen.enable_cpu_mem_arena = False
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return chosen
 

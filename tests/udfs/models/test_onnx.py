@@ -134,7 +134,7 @@ def test_a_graph_of_other_weights_is_refused(copied):
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    with pytest.raises(ModelError, match="made for other weights than model.safetensors: write"):
+    with pytest.raises(ModelError, match=r"made for other weights than model\.safetensors: write"):
         load()
 
 
