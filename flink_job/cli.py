@@ -17,6 +17,7 @@ from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
+from flink_job.export_commands import export
 from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
@@ -55,6 +56,7 @@ app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command("reconcile")(reconcile)
 register_deploy(app)
+app.command()(export)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

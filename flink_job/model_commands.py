@@ -72,10 +72,13 @@ def _train(
         from udfs.training.recipe import read_recipe  # noqa: PLC0415 - beside it
 
         how, examples = read_recipe(recipe, modality), read_manifest(manifest, modality)
+        from udfs.training.onnx_export import export, is_exportable  # noqa: PLC0415 - loads torch
         from udfs.training.train import train, use_threads  # noqa: PLC0415 - loads torch
 
         use_threads(threads)
         scores = train(examples, how, output, resume=resume, progress=tell)
+        if is_exportable(output):
+            export(output)
         for name, measured in scores.items():
             tell(f"{name}: macro-F1 {measured['macro_f1']:.3f}")
         console.print(f"model: {output}", markup=False, highlight=False, soft_wrap=True)

@@ -20,7 +20,7 @@ from flink_job.setting_types import (
     PositiveMillis,
     SettingsError,
 )
-from udfs.models.contract import SHIPPED, ModelSpec
+from udfs.models.contract import SHIPPED, ModelSpec, Precision, Runtime
 from udfs.score_text import ANY_LANGUAGE
 
 SHIPPED_LANGUAGE = "en"
@@ -43,9 +43,15 @@ class ModelSettings(Group):
         OptionalPrior,
         Field(description="shares on your calls; unset: the model's own (0.25,0.50,0.25)"),
     ] = None
+    runtime: Annotated[
+        Runtime,
+        Field(description="local: auto is onnx where the folder has a model.onnx, as ours do"),
+    ] = "auto"
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Field(description="local: auto is bfloat16 where the CPU gains"),
+        Precision,
+        Field(
+            description="local, torch: auto is bfloat16 where the CPU gains; bfloat16 is torch's"
+        ),
     ] = "auto"
     fallback: Annotated[
         Literal["none", "local"],
@@ -95,7 +101,10 @@ class ModelSettings(Group):
         """
         if self.is_remote and self.fallback == "local":
             return ModelSpec(
-                path=self.path, operating_prior=self.operating_prior, precision=self.precision
+                path=self.path,
+                operating_prior=self.operating_prior,
+                runtime=self.runtime,
+                precision=self.precision,
             )
         if self.backend != "local":
             return None
@@ -104,6 +113,7 @@ class ModelSettings(Group):
             label_map=self.label_map,
             training_prior=self.training_prior,
             operating_prior=self.operating_prior,
+            runtime=self.runtime,
             precision=self.precision,
         )
 
@@ -204,6 +214,10 @@ def check_model_settings(group: str, settings: ModelSettings, languages: tuple[s
         )
     if isinstance(settings, LanguageModelSettings) and settings.backend == "bedrock":
         _check_bedrock(group, settings)
+    if settings.runtime == "onnx" and settings.precision == "bfloat16":
+        raise SettingsError(
+            group, "precision", "bfloat16", "is torch's; with runtime onnx set auto or float32"
+        )
     unknown = [one for one in languages if one != ANY_LANGUAGE and language_code(one) is None]
     if settings.backend == "comprehend" and unknown:
         known = ", ".join(sorted(COMPREHENDED))

@@ -215,13 +215,13 @@ def check_fusion(settings: Settings) -> None:
 
 
 def _load_audio(spec: ModelSpec) -> AudioModel:
-    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads torch
+    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads a runtime
 
     return load_audio_model(spec)
 
 
 def _load_text(spec: ModelSpec) -> TextModel:
-    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads torch
+    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads a runtime
 
     return load_text_model(spec)
 

@@ -90,12 +90,12 @@ def _opened(
 
 
 def _local_audio(spec: ModelSpec, *, with_embedding: bool) -> AudioScorer:
-    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads torch
+    from udfs.models.audio import load_audio_model  # noqa: PLC0415 - loads a runtime
 
     return LocalAudio(load_audio_model(spec), with_embedding=with_embedding)
 
 
 def _local_text(spec: ModelSpec, *, with_embedding: bool) -> TextScorer:
-    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads torch
+    from udfs.models.text import load_text_model  # noqa: PLC0415 - loads a runtime
 
     return LocalText(load_text_model(spec), with_embedding=with_embedding)

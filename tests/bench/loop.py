@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.bench.workload import read_bank
 from udfs.models.audio import load_audio_model
-from udfs.models.contract import SAMPLE_RATE_HZ, ModelSpec
+from udfs.models.contract import ModelSpec
 from udfs.models.scorer import LocalAudio
 from udfs.score_window import score_window, waveform_of
 from udfs.speech import SpeechDetector
@@ -56,7 +56,7 @@ def _shares(signals: list[WindowSignal], detector: SpeechDetector, model: Any) -
         speech_ms = detector.speech_spans_ms(waveform)
         marks.append(time.perf_counter())
         if speech_ms:
-            model._extractor(waveform, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
+            model.inputs(waveform)
         marks.append(time.perf_counter())
         if speech_ms:
             model.probabilities(waveform)  # extracts the log-mel once more

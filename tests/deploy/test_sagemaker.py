@@ -22,8 +22,8 @@ from connectors.remote_models.spec import BackendSpec, RemoteSpec
 from tests.bench.workload import read_bank
 from tests.training_builders import small_text_base, word_manifest
 from udfs.models.contract import ModelSpec
-from udfs.models.loading import PRETRAINED
 from udfs.models.scorer import NoGauges, Text
+from udfs.models.source import PRETRAINED
 from udfs.score_window import waveform_of
 from udfs.speech import SpeechDetector
 

@@ -15,8 +15,10 @@ from flink_job.evaluation.figures import (
     reliability_figure,
 )
 from flink_job.evaluation.page import render
+from tests.tiny_models import tiny_roberta
 from tests.training_builders import small_speech_base, tone_manifest, write_table
 from udfs.evaluation.run import Job, evaluate
+from udfs.models.onnx_session import GRAPH_FILE
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,7 @@ def test_a_model_is_trained_and_evaluated(folder):
         *("--recipe", folder / "small.toml", "--output", folder / "model"),
     )
     assert trained.exit_code == 0, trained.output
+    assert (folder / "model" / GRAPH_FILE).exists()
     found = call(
         *("evaluate", "audio", "--manifest", folder / "tones.csv", "--model", folder / "model"),
         *("--conditions", "clean,telephone", "--output", folder / "out", "--card"),
@@ -53,6 +56,16 @@ def test_a_model_is_trained_and_evaluated(folder):
     page = (folder / "out" / "evaluation.html").read_text()
     assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page)
     assert "| telephone |" in (folder / "model" / "README.md").read_text()
+
+
+def test_a_graph_is_written_for_our_own_classes_only(tmp_path):
+    written = call("export", small_speech_base(tmp_path / "ours"))
+    assert written.exit_code == 0, written.output
+    assert (tmp_path / "ours" / GRAPH_FILE).exists()
+    refused = call("export", tiny_roberta(tmp_path / "theirs"))
+    assert refused.exit_code == 2
+    assert "which torch runs" in refused.output
+    assert refused.output.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,17 @@ def wrong(**groups: dict[str, str]) -> str:
     return str(caught.value)
 
 
+def test_onnx_computes_in_float32_only():
+    group = {"runtime": "onnx", "precision": "bfloat16"}
+    assert re.search(r"models\.text.*precision.*set auto or float32", wrong(text=group))
+
+
+def test_the_fallback_has_its_runtime():
+    group = {"backend": "sagemaker", "endpoint.name": "voices", "fallback": "local"}
+    found = settings(audio={**group, "runtime": "torch"})
+    assert found.audio_backend().local == ModelSpec(runtime="torch")
+
+
 def test_a_remote_model_is_what_its_group_says():
     found = settings(
         audio={

@@ -71,7 +71,11 @@ def test_every_value_is_a_string_and_becomes_what_it_means():
         calls={"gap.wait.ms": "0", "late.audio.ms": "20000"},
         lake={"auto.compaction": "false"},
         models_text={"languages": "en, de ,*", "operating.prior": "0.2,0.6,0.2"},
-        models_audio={"label.map": "hap=positive,ang=negative", "precision": "bfloat16"},
+        models_audio={
+            "label.map": "hap=positive,ang=negative",
+            "precision": "bfloat16",
+            "runtime": "torch",
+        },
         fusion={"text.trust": "0.5"},
     )
 
@@ -80,7 +84,9 @@ def test_every_value_is_a_string_and_becomes_what_it_means():
     assert found.lake.auto_compaction is False
     assert list(found.text_backends()) == ["en", "de", "*"]
     assert found.text_backends()["de"].local.operating_prior == (0.2, 0.6, 0.2)
-    assert found.audio_backend().local.label_map == {"hap": "positive", "ang": "negative"}
+    local = found.audio_backend().local
+    assert local.label_map == {"hap": "positive", "ang": "negative"}
+    assert (local.precision, local.runtime) == ("bfloat16", "torch")
     assert found.fusion.fuser().text_trust == 0.5
 
 
@@ -128,6 +134,7 @@ def test_groups_of_the_service_are_not_ours_to_judge(group):
         ("limits", "id.characters", "0"),
         ("limits", "started.at.past.days", "9999999"),
         ("models.audio", "precision", "int8"),
+        ("models.audio", "runtime", "tensorflow"),
         ("models.audio", "backend", "comprehend"),
         ("models.audio", "backend", "azure"),
         ("models.audio", "content.type", "audio/mp3"),

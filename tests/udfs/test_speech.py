@@ -7,8 +7,9 @@ import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from silero_vad import get_speech_timestamps_from_probs, load_silero_vad
 
-from udfs.speech import MIN_SPEECH_MS, SpeechDetector
+from udfs.speech import MIN_SPEECH_MS, SpeechDetector, likely_spans, padded
 
 RATE_HZ = 16_000
 SAMPLES = 80_000
@@ -44,6 +45,29 @@ def assert_well_formed(spans):
     assert edges == sorted(edges)
     assert all(end - start >= MIN_SPEECH_MS for start, end in spans)
     assert all(0 <= edge <= WINDOW_MS for edge in edges)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    levels=st.lists(st.floats(0, 1, width=32), max_size=160),
+    frames_each=st.integers(1, 5),
+    cut_off=st.integers(0, 511),
+)
+def test_spans_are_those_of_silero(levels, frames_each, cut_off):
+    probabilities = [level for level in levels for _ in range(frames_each)]
+    num_samples = max(0, 512 * len(probabilities) - cut_off)
+    expected = get_speech_timestamps_from_probs(
+        probabilities, audio_length_samples=num_samples, min_speech_duration_ms=MIN_SPEECH_MS
+    )
+    spans = padded(list(likely_spans(probabilities, num_samples)), num_samples)
+    assert spans == [(span["start"], span["end"]) for span in expected]
+
+
+@pytest.mark.parametrize("num_samples", [1, 511, 512, 5_000, SAMPLES])
+def test_probabilities_are_those_of_silero(detector, num_samples):
+    noise = np.random.default_rng(num_samples).normal(size=num_samples).astype(np.float32) * 0.1
+    expected = load_silero_vad(sequence=True).audio_forward(noise)
+    assert detector._probabilities(noise) == expected.tolist()
 
 
 def test_silence_holds_no_speech(detector):

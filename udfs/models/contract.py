@@ -21,6 +21,7 @@ SHIPPED = "shipped"
 """The word for the model that comes with the project, in place of a path."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Runtime = Literal["auto", "torch", "onnx"]
 Sentiment = Literal["negative", "neutral", "positive"]
 Prior = tuple[float, float, float]
 """Shares of negative, neutral and positive; they sum to 1."""
@@ -50,9 +51,22 @@ class ModelSpec:
     """Shares the model was trained to expect; None: what its config says, else uniform."""
     operating_prior: Prior | None = None
     """Shares expected where it runs; None: what its config says, else no correction."""
+    runtime: Runtime = "auto"
+    """``auto``: ONNX Runtime where the folder has a graph for it and bfloat16 is not told."""
     precision: Precision = "auto"
-    """``auto``: bfloat16 where the CPU computes in it, else float32."""
+    """``auto``: with torch, bfloat16 where the CPU computes in it; else float32."""
     num_threads: int = 1
+
+
+def check_rate(path: str, sample_rate_hz: int) -> None:
+    """Whether an audio model hears at the job's rate.
+
+    Raises:
+        ModelError: it does not.
+    """
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        message = f"model {path} hears {sample_rate_hz} Hz: choose one for {SAMPLE_RATE_HZ} Hz"
+        raise ModelError(message)
 
 
 class AudioModel(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-_FLOAT16_MAX = 65_504.0
+from udfs.models.outputs import embedding_bytes
 
 
 def classifying_layer(model: Any) -> torch.nn.Linear | None:
@@ -51,4 +51,4 @@ def as_bytes(embedding: torch.Tensor | None) -> bytes | None:
     """An embedding (1, size) as float16."""
     if embedding is None:
         return None
-    return embedding[0].float().clamp(-_FLOAT16_MAX, _FLOAT16_MAX).half().numpy().tobytes()
+    return embedding_bytes(embedding[0].float().numpy())

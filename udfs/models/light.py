@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedConfig
 
-WEIGHTS_FILE = "model.safetensors"
+from udfs.models.source import WEIGHTS_FILE
 
 
 class Logits(NamedTuple):

@@ -21,7 +21,7 @@ Pass: TypeAlias = Callable[[Mapping[str, torch.Tensor]], tuple[torch.Tensor, tor
 """Named inputs of one fixed shape to the logits and what the classifying layer was given."""
 
 
-class _InOrder(torch.nn.Module):
+class InOrder(torch.nn.Module):
     """A module whose inputs have an order instead of names, as traced ones must."""
 
     def __init__(self, model: Any, tap: EmbeddingTap, names: list[str], *, bfloat16: bool) -> None:
@@ -50,7 +50,7 @@ def one_call(
         bfloat16: compute in bfloat16 where autocast does.
     """
     names = list(example)
-    run: Any = _InOrder(model, tap, names, bfloat16=bfloat16)
+    run: Any = InOrder(model, tap, names, bfloat16=bfloat16)
     if isinstance(model, LightModel):
         with torch.no_grad(), warnings.catch_warnings():
             # That only the one shape will do; and that torch.compile is the successor, which needs

@@ -1,31 +1,15 @@
-"""Feature extractor of the shipped audio model: Whisper's log-mel, made blind to level and pauses.
-
-A window is seldom full of speech, and a caller's level says more about the line than about mood.
-So blocks of 20 ms far below the loudest ones are marked inactive (the model does not pool over
-them) and the signal is scaled to a fixed RMS over the active ones.
-
-    waveform (80000,) -> log-mel (80, 500) at 10 ms, active (250,) at 20 ms
-"""
+"""The shipped audio model's features as a feature extractor of the Auto classes."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import BatchFeature, SequenceFeatureExtractor
-from transformers.audio_utils import mel_filter_bank
 
-BLOCK_SAMPLES = 320
-"""One position of the encoder: 20 ms."""
-LOUD_QUANTILE = 0.95
-ACTIVE_RANGE_DB = 35.0
-"""Blocks further below the loud ones are pauses."""
-TARGET_RMS = 0.05
-SILENCE_RMS = 1e-5
-"""Below -100 dBFS nothing is scaled up."""
+from udfs.models.log_mel import LogMel
 
 
 class SpeechFeatureExtractor(SequenceFeatureExtractor):
@@ -58,56 +42,21 @@ class SpeechFeatureExtractor(SequenceFeatureExtractor):
         if sampling_rate not in (None, self.sampling_rate):
             message = f"expected {self.sampling_rate} Hz, got {sampling_rate} Hz"
             raise ValueError(message)
-        waveform = np.zeros(self.window_samples, dtype=np.float32)
-        known = np.asarray(raw_speech, dtype=np.float32)[: self.window_samples]
-        waveform[: len(known)] = known
-        active = active_blocks(waveform)
-        scaled = torch.from_numpy(at_target_rms(waveform, active))
+        log_mel, active = self._features(raw_speech)
         return BatchFeature(
             {
-                "input_features": self._log_mel(scaled)[None],
+                "input_features": torch.from_numpy(log_mel)[None],
                 "attention_mask": torch.from_numpy(active)[None],
             },
             tensor_type=return_tensors,
         )
 
-    def _log_mel(self, waveform: torch.Tensor) -> torch.Tensor:
-        """Whisper's log-mel, (feature_size, num_samples / hop)."""
-        mel = mel_filters(self.fft_samples, self.feature_size, self.sampling_rate)
-        hann = torch.hann_window(self.fft_samples)
-        spectrum = torch.stft(
-            waveform, self.fft_samples, self.hop_samples, window=hann, return_complex=True
+    @property
+    def _features(self) -> LogMel:
+        return LogMel(
+            self.feature_size,
+            self.sampling_rate,
+            self.window_samples,
+            self.fft_samples,
+            self.hop_samples,
         )
-        power = torch.view_as_real(spectrum[:, :-1]).square().sum(-1)  # (bins, frames)
-        log_mel = (mel @ power).clamp(min=1e-10).log10()
-        return (torch.maximum(log_mel, log_mel.max() - 8.0) + 4.0) / 4.0
-
-
-@functools.cache
-def mel_filters(fft_samples: int, num_mels: int, sample_rate_hz: int) -> torch.Tensor:
-    """Slaney's filters, (num_mels, fft_samples / 2 + 1)."""
-    filters = mel_filter_bank(
-        fft_samples // 2 + 1,
-        num_mels,
-        0.0,
-        sample_rate_hz / 2,
-        sample_rate_hz,
-        norm="slaney",
-        mel_scale="slaney",
-    )
-    return torch.from_numpy(filters.T.astype(np.float32)).contiguous()
-
-
-def active_blocks(waveform: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which 20-ms blocks (num_samples / 320,) are not pauses; all of them in silence."""
-    power = np.square(waveform.reshape(-1, BLOCK_SAMPLES)).mean(1)
-    loud = np.quantile(power, LOUD_QUANTILE)
-    active: NDArray[np.bool_] = power >= loud * 10 ** (-ACTIVE_RANGE_DB / 10)
-    return active
-
-
-def at_target_rms(waveform: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The waveform scaled so that its active blocks have ``TARGET_RMS``."""
-    rms = np.sqrt(np.square(waveform.reshape(-1, BLOCK_SAMPLES)[active]).mean())
-    scale = TARGET_RMS / max(float(rms), SILENCE_RMS)
-    return (waveform * np.float32(scale)).astype(np.float32)

@@ -16,11 +16,13 @@ from transformers import (
     AutoTokenizer,
 )
 
+import udfs.models.own_models  # noqa: F401 - registers them with the Auto classes
 from udfs.models.audio_encoder import SpeechEmotionConfig, SpeechEmotionModel
 from udfs.models.contract import SAMPLE_RATE_HZ, ModelSpec
 from udfs.models.embedding import classifying_layer
 from udfs.models.light import LightModel
-from udfs.models.loading import source_of
+from udfs.models.onnx_session import GRAPH_FILE
+from udfs.models.source import source_of
 from udfs.models.speech_features import SpeechFeatureExtractor
 from udfs.models.text_encoder import QuantizedEmbedding, TextSentimentConfig, TextSentimentModel
 from udfs.training import base_weights
@@ -59,6 +61,7 @@ class BaseModel:
 
         Our own classes read half-precision weights as float32, others would compute in them.
         """
+        (folder / GRAPH_FILE).unlink(missing_ok=True)  # of other weights
         if isinstance(self.model, LightModel):
             self.model.save_pretrained(folder, dtype=torch.float16)
         else:

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from udfs.models.contract import ModelSpec
-from udfs.models.loading import uses_bfloat16
+from udfs.models.torch_loading import uses_bfloat16
 from udfs.training.bases import BaseModel
 from udfs.training.checkpoint import Checkpoint
 from udfs.training.examples import Examples, Inputs, by_size

@@ -20,17 +20,13 @@ WINDOWS = [
 ]
 
 
-def inputs_of(model, waveform):
-    return dict(model._extractor(waveform, sampling_rate=16_000, return_tensors="pt"))
-
-
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_shipped_model_gives_the_same_numbers(precision):
-    scorer = load_audio_model(ModelSpec(precision=precision))
+    scorer = load_audio_model(ModelSpec(runtime="torch", precision=precision))
     model, tap = scorer._classifier.model, EmbeddingTap(scorer._classifier.model)
 
     for waveform in WINDOWS:
-        inputs = inputs_of(scorer, waveform)
+        inputs = scorer.inputs(waveform)
         is_bfloat16 = precision == "bfloat16"
         with torch.inference_mode():
             logits, embedding = scorer._pass(inputs)
@@ -42,7 +38,7 @@ def test_the_shipped_model_gives_the_same_numbers(precision):
 
 
 def test_it_is_one_native_call_and_others_models_are_left_as_they_are(tmp_path):
-    shipped = load_audio_model(ModelSpec())._classifier.model
+    shipped = load_audio_model(ModelSpec(runtime="torch"))._classifier.model
     hubert = load_audio_model(ModelSpec(str(tiny_hubert(tmp_path / "model"))))._classifier.model
     features = {"input_features": torch.zeros(1, 80, 500), "attention_mask": torch.ones(1, 250)}
     passes: list[str] = []

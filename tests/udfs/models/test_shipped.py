@@ -9,7 +9,7 @@ import pytest
 
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import WINDOW_SAMPLES, ModelSpec
-from udfs.models.loading import PRETRAINED
+from udfs.models.source import PRETRAINED
 from udfs.models.text import load_text_model
 from udfs.training.examples import plain
 from udfs.training.service_phrases import judged_rows
@@ -28,13 +28,14 @@ TEXTS = ("", "thank you", "i am so angry about this", "ß漢字🙂\ud800", "nev
 
 IN_ANOTHER_PROCESS = """
 import json, sys, numpy as np
+import udfs.speech
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import ModelSpec
 from udfs.models.text import load_text_model
 noise = (np.random.default_rng(0).normal(size=80_000) * 0.05).astype(np.float32)
 triples = [load_audio_model(ModelSpec()).probabilities(noise),
            load_text_model(ModelSpec()).probabilities("i am so angry about this")]
-heavy = sorted({"scipy", "sklearn", "pandas", "torchaudio", "torchvision", "torch._dynamo", "sympy"}
+heavy = sorted({"torch", "transformers", "scipy", "sklearn", "pandas", "onnx", "silero_vad"}
                & set(sys.modules))
 print(json.dumps([triples, heavy]))
 """

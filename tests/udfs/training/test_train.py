@@ -17,6 +17,7 @@ from tests.training_builders import (
 )
 from udfs.models.audio import load_audio_model
 from udfs.models.contract import ModelSpec
+from udfs.models.onnx_session import GRAPH_FILE
 from udfs.models.text import load_text_model
 from udfs.training.checkpoint import CHECKPOINT, Checkpoint
 from udfs.training.errors import TrainingError
@@ -71,6 +72,8 @@ def same(first, second):
 def test_a_head_learns_tones_and_the_job_can_load_it(tones, speech_base, tmp_path, method):
     prior, head = [0.2, 0.6, 0.2], {"method": method}
     how = recipe("audio", speech_base, head=head, audio=AUDIO, operating_prior=prior)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / GRAPH_FILE).write_bytes(b"of the weights that were here before")
     scores = train(tones, how, tmp_path / "m", resume=False, progress=silent)
     assert scores["held out in training"]["macro_f1"] > 0.8
     config = json.loads((tmp_path / "m" / "config.json").read_text())
