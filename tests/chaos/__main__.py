@@ -1,11 +1,11 @@
 """Break what the job stands in and look at the rows: ``python -m tests.chaos`` (``make chaos``).
 
 A standalone Flink cluster of one job manager and two task managers runs the job at parallelism 2,
-with kinesalite, S3 on moto and an embedded PostgreSQL. One job lives through all rounds. In each
-round two recorded calls and a chat are replayed at half again the speed of speech, in disorder and
-with duplicates; in their middle one thing fails (``tests.chaos.faults``), or several. Then the
-newest rows must be those of ``offline``, in S3 and in the warehouse, no committed row may stand
-twice, and nothing may have been refused. Recovery time is from a process's death, or an
+with kinesalite, S3 on moto and an embedded PostgreSQL. One job lives through all faults of a seed.
+In each round two recorded calls and a chat are replayed at half again the speed of speech, in
+disorder and with duplicates; in their middle one thing fails (``tests.chaos.faults``), or several.
+Then the newest rows must be those of ``offline``, in S3 and in the warehouse, no committed row may
+stand twice, and nothing may have been refused. Recovery time is from a process's death, or an
 outage's end, to the first new row in S3, or in the warehouse where it was that which failed.
 
 Exit code 0 when every round was exact.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ from udfs.call_folder import CallFolder
 
 
 class Chaos:
-    """The rounds, on a world that is built anew after a round that failed."""
+    """The rounds, on a world that is built anew for each seed, and after a round that failed."""
 
     def __init__(self, work_dir: Path, recordings: list[CallFolder], reference: Reference) -> None:
         self._work_dir = work_dir
@@ -49,7 +50,7 @@ class Chaos:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self.end_world()
 
     def round(self, name: str, seed: int) -> RoundResult:
         """One fault with one seed."""
@@ -63,9 +64,13 @@ class Chaos:
         except (RoundError, ClusterError, TimeoutError) as error:
             result = RoundResult((str(error),), None, time.monotonic() - began_s)
         if result.problems:
-            self._stack.close()
-            self._world = None
+            self.end_world()
         return result
+
+    def end_world(self) -> None:
+        """The next round gets a new one."""
+        self._stack.close()
+        self._world = None
 
     def _open_world(self) -> World:
         if self._world is None:
@@ -82,6 +87,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("build/chaos.json"))
     parser.add_argument("--work-dir", type=Path, help="keeps logs and state; else removed")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up too
     console = Console()
     results: dict[str, dict[int, RoundResult]] = defaultdict(dict)
     with ExitStack() as stack:
@@ -91,6 +97,7 @@ def main() -> int:
         reference = make_reference(work_dir / "reference")
         chaos = stack.enter_context(Chaos(work_dir, recordings(), reference))
         for seed in range(arguments.seeds):
+            chaos.end_world()
             for name in arguments.only or TRIALS:
                 result = results[name][seed] = chaos.round(name, seed)
                 verdict = "; ".join(result.problems) or "exact"

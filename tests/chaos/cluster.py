@@ -270,11 +270,12 @@ class FlinkCluster:
             "taskmanager.host": "127.0.0.1",
             "taskmanager.bind-host": "127.0.0.1",
             "taskmanager.numberOfTaskSlots": str(SLOTS),
-            "taskmanager.memory.process.size": "1400m",
+            "taskmanager.memory.process.size": "2000m",
             "taskmanager.memory.managed.size": "200m",
             "taskmanager.memory.network.max": "128m",
-            # A job that is started anew loads its classes anew.
-            "taskmanager.memory.jvm-metaspace.size": "400m",
+            # Each start of the job loads its classes anew, and something holds on to the old ones:
+            # 17 starts and restarts filled 400 MB.
+            "taskmanager.memory.jvm-metaspace.size": "1g",
             "cluster.evenly-spread-out-slots": "true",
             "heartbeat.interval": "1000",
             "heartbeat.timeout": "10000",

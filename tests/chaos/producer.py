@@ -1,10 +1,10 @@
-"""A producer that waits while Kinesis is away, as producers do."""
+"""A producer that waits while Kinesis is away, as producers do, and a clock for its replay."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import boto3
 from botocore.config import Config
@@ -43,3 +43,25 @@ def _persist(put: Callable[[], None]) -> None:
         with suppress(KinesisError):
             return put()
         time.sleep(_RETRY_S)
+
+
+class PausableClock:
+    """Seconds that do not pass during a pause, so that a call is still in its middle after it."""
+
+    def __init__(self) -> None:
+        self._paused_s = 0.0
+        self._pause_began_s: float | None = None
+
+    def now_s(self) -> float:
+        now_s = time.monotonic() if self._pause_began_s is None else self._pause_began_s
+        return now_s - self._paused_s
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        self._pause_began_s = time.monotonic()
+        yield
+        self._paused_s += time.monotonic() - self._pause_began_s
+        self._pause_began_s = None

@@ -135,7 +135,7 @@ def _recovery_s(world: World, watch: Watch, begin_s: float, sign: Sign) -> float
 def _start_replay(world: World, calls: RoundCalls, speed: float, seed: int) -> threading.Thread:
     options = ReplayOptions(shuffle_ms=SHUFFLE_MS, duplicate=DUPLICATE, seed=seed, speed=speed)
     records = plan_replay(calls.folders, options).records
-    replayer = Replayer(world.producer, STREAMS)
+    replayer = Replayer(world.producer, STREAMS, world.clock)
     thread = threading.Thread(
         target=replayer.send, args=(records, speed), name="replay", daemon=True
     )

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from connectors.object_store import ENDPOINT_VARIABLE
 from tests.chaos.calls import copy_calls, recordings
 from tests.chaos.object_store import ObjectStore, environment_of
+from tests.chaos.producer import PausableClock
 from tests.chaos.warehouse import Warehouse
 from udfs.replay_plan import plan_call
 
@@ -58,6 +59,19 @@ def test_a_warehouse_dies_before_the_statement_that_it_waits_for(tmp_path: Path)
 
         with psycopg.connect(warehouse.url) as later:
             assert later.execute("SELECT * FROM kept").fetchall() == []
+
+
+def test_no_time_passes_for_the_replay_while_it_pauses() -> None:
+    clock = PausableClock()
+    with clock.paused():
+        during = clock.now_s()
+        clock.sleep(0.01)
+        assert clock.now_s() == during
+
+    after = clock.now_s()
+    clock.sleep(0.01)
+
+    assert during <= after < clock.now_s()
 
 
 def _merge_until_hung_up(load: psycopg.Connection) -> None:

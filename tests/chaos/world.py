@@ -15,7 +15,7 @@ from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, free_port, local_groups, write_properties
 from tests.chaos.cluster import SLOTS, FlinkCluster
 from tests.chaos.object_store import ObjectStore, environment_of
-from tests.chaos.producer import PatientProducer
+from tests.chaos.producer import PatientProducer, PausableClock
 from tests.chaos.warehouse import Warehouse
 
 BUCKET = "calls"
@@ -36,6 +36,7 @@ class World:
         self.work_dir = work_dir
         self.lake = f"s3a://{BUCKET}/sentiment"
         self.parallelism = parallelism
+        self.clock = PausableClock()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -88,10 +89,14 @@ class World:
         self.job_id = self.cluster.submit(self.properties, self.parallelism, checkpoint)
 
     def rescale(self, parallelism: int) -> None:
-        """Stop the job with a savepoint and start it from there with another parallelism."""
+        """Stop the job with a savepoint and start it from there with another parallelism.
+
+        Returns once it runs.
+        """
         savepoint = self.cluster.stop(self.job_id, self.work_dir / "savepoints")
         self.parallelism = parallelism
         self.job_id = self.cluster.submit(self.properties, parallelism, savepoint)
+        self.cluster.wait_until_running(self.job_id)
 
     def wait_for_checkpoints(self, count: int) -> None:
         """Until so many more checkpoints are complete."""
