@@ -42,6 +42,11 @@ test-flink: setup ## Run only the tests that start a real Flink
 bench: setup ## Measure the speed against a bare loop: build/bench.json
 	$(RUN) $(VENV)/python -m tests.bench --output build/bench.json
 
+SEEDS := 3
+.PHONY: chaos
+chaos: setup ## Break what the job stands in, and compare its rows: build/chaos.json
+	$(RUN) $(VENV)/python -m tests.chaos --seeds $(SEEDS) --output build/chaos.json
+
 SPEECH := udfs/pretrained/call-sentiment-speech
 TEXT := udfs/pretrained/call-sentiment-text
 

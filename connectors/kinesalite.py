@@ -1,9 +1,10 @@
 """kinesalite, which stands in for Kinesis on one machine, as a child process.
 
-A folder with the installed package flows in, an endpoint on 127.0.0.1 flows out. The child has its
-own free port, keeps its streams in memory, and ends with its parent, however that dies: it reads
-from a pipe that only the parent holds. Ctrl-C in a terminal does not reach it, so that the job can
-stop before its streams do.
+A folder with the installed package flows in, an endpoint on 127.0.0.1 flows out. The child has a
+free port of its own, keeps its streams in memory, and ends with its parent, however that dies: it
+reads from a pipe that only the parent holds. Ctrl-C in a terminal does not reach it, so that the
+job can stop before its streams do. With a folder for its streams, and a port, it can be started
+again as if it had only been away.
 
 Its clock stamps the arrivals. A test of a backlog starts it in the past and moves it forward.
 """
@@ -51,12 +52,20 @@ def find_node() -> str | None:
 class Kinesalite:
     """A running kinesalite; stop it, or use it as a context manager."""
 
-    def __init__(self, package: Path = PACKAGE, clock_start_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        package: Path = PACKAGE,
+        clock_start_ms: int | None = None,
+        path: Path | None = None,
+        port: int = 0,
+    ) -> None:
         """Start it and wait until it listens.
 
         Args:
             package: the folder of the installed npm package.
             clock_start_ms: where its clock begins (epoch); real time when None.
+            path: the folder that keeps its streams; memory when None.
+            port: where it listens; a free one when 0.
 
         Raises:
             KinesaliteError: Node or the package is missing, or it ended at once.
@@ -68,7 +77,9 @@ class Kinesalite:
         if not (package / "package.json").is_file():
             msg = f"kinesalite is not installed in {package}; run `make setup`"
             raise KinesaliteError(msg)
-        options: dict[str, Any] = {**_OPTIONS, "clockStartMs": clock_start_ms}
+        options: dict[str, Any] = {**_OPTIONS, "clockStartMs": clock_start_ms, "port": port}
+        if path is not None:
+            options["path"] = str(path)
         self._lock = threading.Lock()
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop()
         self._process = subprocess.Popen(  # noqa: S603  # our own script, no shell
@@ -104,7 +115,7 @@ class Kinesalite:
         return self._process.pid
 
     def stop(self) -> None:
-        """End it; its streams are gone. Stopping twice does no harm."""
+        """End it; streams in memory are gone. Stopping twice does no harm."""
         with self._lock:
             if self._process.stdin:
                 with contextlib.suppress(BrokenPipeError):

@@ -1,6 +1,6 @@
 // Runs kinesalite for one parent process:  node kinesalite_server.js PACKAGE_FOLDER OPTIONS_AS_JSON
 //
-// It listens on a free port of 127.0.0.1 only, tells the port on its first line of output, and ends when
+// It listens on 127.0.0.1 only, tells the port on its first line of output, and ends when
 // its input ends: however the parent dies, nothing stays behind.
 //
 // kinesalite stamps arrivals with Date.now(). For a backlog the parent may move that clock, forward only, by a
@@ -9,7 +9,8 @@
 //   {"do":"set","ms":M}        jump to M, then run on at real speed
 //   {"do":"freeze","ms":M}     jump to M and stand there
 //   {"do":"real"}              jump to real time and run on
-// OPTIONS: kinesalite's own, and clockStartMs (epoch) where the clock begins; real time without it.
+// OPTIONS: kinesalite's own, port (0 takes a free one), and clockStartMs (epoch) where the clock begins; real
+// time without it.
 'use strict'
 // the first line of what it says at its end is the reason
 process.on('uncaughtException', (error) => { console.error(error.stack); process.exit(1) })
@@ -39,7 +40,7 @@ function move(command) {
 
 const say = (answer) => process.stdout.write(JSON.stringify(answer) + '\n')
 const server = require(packageFolder)(options)
-server.listen(0, '127.0.0.1', () => say(server.address().port))
+server.listen(options.port, '127.0.0.1', () => say(server.address().port))
 
 require('readline').createInterface({ input: process.stdin })
   .on('line', (line) => say(move(JSON.parse(line))))

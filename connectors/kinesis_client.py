@@ -20,7 +20,13 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 
 from udfs.record_json import record_json
 from udfs.records import Heartbeat
@@ -31,12 +37,24 @@ MAX_BATCH_BYTES: Final = 5 * 1_048_576
 
 _BACKOFF_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0)
 """Waits while nothing is taken; Kinesis counts its limits by the second."""
+_GET_RECORDS_INTERVAL_S: Final = 0.2
+"""Kinesis answers five requests a second and shard."""
+_MAX_EMPTY_ANSWERS: Final = 50
+_GONE: Final = ("ResourceNotFoundException", "InvalidArgumentException")
 _ACTIVE_POLL_S: Final = 0.05
 _ACTIVE_WAIT_S: Final = 60.0
 
 
 class KinesisError(Exception):
     """Kinesis does not do what was asked; the message says what to do."""
+
+
+class KinesisDoubtError(KinesisError):
+    """Kinesis did not answer: ``puts`` may be there or not."""
+
+    def __init__(self, message: str, puts: Sequence[Put]) -> None:
+        super().__init__(message)
+        self.puts = puts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +85,8 @@ class BotoKinesis(Protocol):
     def describe_stream_summary(self, *, StreamName: str) -> Any: ...  # noqa: N803
     def list_shards(self, **request: str) -> Any: ...
     def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> Any: ...  # noqa: N803
+    def get_shard_iterator(self, **request: str) -> Any: ...
+    def get_records(self, *, ShardIterator: str, Limit: int) -> Any: ...  # noqa: N803
 
 
 class KinesisClient:
@@ -152,6 +172,58 @@ class KinesisClient:
             self._sleep(_BACKOFF_S[refusals_in_a_row])
             refusals_in_a_row += 1
 
+    def put_once(self, name: str, waiting: Sequence[Put]) -> tuple[list[Put], list[Put]]:
+        """One request, never tried again: what of a prefix was taken, and all that was not.
+
+        The client must not try again either: see ``connect``.
+
+        Returns:
+            The records taken, and the rest in their order.
+
+        Raises:
+            KinesisDoubtError: nobody knows whether the request's records were taken.
+            KinesisError: none was.
+        """
+        batch, rest = take_batch(waiting, self._records_per_key)
+        try:
+            refused, _ = self._put_batch(name, batch)
+        except KinesisError as err:
+            if _nothing_was_taken(err.__cause__):
+                raise
+            msg = f"{err}; whether {len(batch)} records arrived is not known"
+            raise KinesisDoubtError(msg, batch) from err
+        not_taken = set(map(id, refused))
+        return [put for put in batch if id(put) not in not_taken], [*refused, *rest]
+
+    def fetch_record(self, name: str, shard_id: str, sequence_number: str) -> bytes | None:
+        """One record's data from the stream; None when the stream has it no more.
+
+        Raises:
+            KinesisError: the stream cannot be read.
+        """
+        try:
+            with _explained(name):
+                iterator = self._boto.get_shard_iterator(
+                    StreamName=name,
+                    ShardId=shard_id,
+                    ShardIteratorType="AT_SEQUENCE_NUMBER",
+                    StartingSequenceNumber=sequence_number,
+                )["ShardIterator"]
+                for _ in range(_MAX_EMPTY_ANSWERS):
+                    answer = self._boto.get_records(ShardIterator=iterator, Limit=1)
+                    for record in answer["Records"]:
+                        is_it = record["SequenceNumber"] == sequence_number
+                        return bytes(record["Data"]) if is_it else None
+                    iterator = answer.get("NextShardIterator")
+                    if not iterator or not answer.get("MillisBehindLatest"):
+                        return None
+                    self._sleep(_GET_RECORDS_INTERVAL_S)
+        except KinesisError as err:
+            if _error_code(err.__cause__) in _GONE:
+                return None
+            raise
+        return None
+
     def put_heartbeats(self, name: str) -> None:
         """One heartbeat to each open shard.
 
@@ -179,10 +251,15 @@ class KinesisClient:
         return refused, next(code for code in codes if code)
 
 
-def connect(region: str, endpoint: str | None = None) -> KinesisClient:
+def connect(region: str, endpoint: str | None = None, max_attempts: int = 5) -> KinesisClient:
     """A client of Kinesis in a region, or of what stands in for it at a local endpoint.
 
     Credentials come from where AWS' tools look for them; a local endpoint gets dummies.
+
+    Args:
+        region: of the streams.
+        endpoint: of the stand-in.
+        max_attempts: how often a request is sent when no answer comes; 1 for ``put_once``.
     """
     is_local = endpoint is not None and is_local_endpoint(endpoint)
     dummies = {"aws_access_key_id": "local", "aws_secret_access_key": "local"} if is_local else {}
@@ -190,7 +267,9 @@ def connect(region: str, endpoint: str | None = None) -> KinesisClient:
         "kinesis",
         region_name=region,
         endpoint_url=endpoint,
-        config=Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=4),
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": max_attempts}, max_pool_connections=4
+        ),
         **dummies,
     )
     return KinesisClient(boto_client, MAX_BATCH_RECORDS if is_local else 1)
@@ -251,6 +330,18 @@ def _explained(name: str) -> Iterator[None]:
     except BotoCoreError as err:
         msg = f"stream {name}: {err}"
         raise KinesisError(msg) from err
+
+
+def _error_code(cause: BaseException | None) -> str | None:
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
+
+
+def _nothing_was_taken(cause: BaseException | None) -> bool:
+    """Whether a request that failed was refused as a whole, or never left."""
+    if isinstance(cause, ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(400 <= status < 500)  # noqa: PLR2004 - HTTP's client errors
+    return isinstance(cause, ConnectTimeoutError | EndpointConnectionError | NoCredentialsError)
 
 
 def _entry(record: Put) -> dict[str, Any]:

@@ -1,28 +1,36 @@
 """The lake: Parquet under ``<root>/<table>/dt=YYYY-MM-DD/``, read into rows and written from them.
 
-In: files of the job's sink (timestamps as INT96) or of ``write_rows`` (timestamps in ms, UTC).
-Out: the dataclasses of ``udfs.rows``, instants as integer epoch milliseconds, in the order in which
-the files were finished. Not read: what a writer has not finished, that is names that begin with
-``.`` or ``_``, names with ``.inprogress`` in them, and empty files. Anything else that is no whole
-Parquet file of this table is a ``LakeError``: data must not go missing in silence.
+In: files of the job's sink, of ``write_rows`` or of compaction. Out: the dataclasses of
+``udfs.rows``, instants as integer epoch milliseconds, in the order in which the files were
+finished. Not read: what a writer has not finished, that is names that begin with ``.`` or ``_``,
+names with ``.inprogress`` in them, and empty files. Anything else that is no whole Parquet file of
+this table is a ``LakeError``: data must not go missing in silence.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import fs
 
-from connectors.object_store import arrow_filesystem, is_object_store
-from udfs.rows import Column, ColumnType, Table
+from connectors.lake_files import Lake, LakeError, LakeFile, Root
+from udfs.rows import Column, ColumnType, Table, newest
 
-Root: TypeAlias = str | Path
-"""A local folder, or a URI that pyarrow knows (``file:///…``, ``s3://bucket/prefix``)."""
+__all__ = [
+    "LakeError",
+    "Root",
+    "arrow_schema",
+    "arrow_table",
+    "finished_files",
+    "newest",
+    "read_files",
+    "read_rows",
+    "read_table",
+    "typed",
+    "write_rows",
+]
 
 _ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -32,10 +40,6 @@ _ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "timestamp": pa.timestamp("ms", tz="UTC"),
     "bytes": pa.binary(),
 }
-
-
-class LakeError(Exception):
-    """A file under the output root is not what its folder promises."""
 
 
 def arrow_schema(table: Table) -> pa.Schema:
@@ -57,12 +61,8 @@ def arrow_table(table: Table, rows: Iterable[Any]) -> pa.Table:
 
 def finished_files(root: Root, tables: Iterable[Table]) -> frozenset[str]:
     """The paths of all finished files of some tables, as ``read_rows`` takes them to skip."""
-    filesystem, base = _open_root(root)
-    return frozenset(
-        info.path
-        for table in tables
-        for info in _finished_files(filesystem, f"{base}/{table.folder}")
-    )
+    lake = Lake(root)
+    return frozenset(file.path for table in tables for file in lake.files(table.folder))
 
 
 def read_rows(root: Root, table: Table, skip: frozenset[str] = frozenset()) -> list[Any]:
@@ -76,26 +76,40 @@ def read_rows(root: Root, table: Table, skip: frozenset[str] = frozenset()) -> l
     Raises:
         LakeError: a finished file is not Parquet, or lacks a column that may not be null.
     """
-    filesystem, base = _open_root(root)
-    rows: list[Any] = []
-    for info in _finished_files(filesystem, f"{base}/{table.folder}"):
-        if info.path not in skip:
-            rows.extend(_read_file(filesystem, info.path, table))
-    return rows
+    files = read_files(Lake(root), table, lambda file: file.path not in skip)
+    return [row for _, rows in files for row in rows]
 
 
-def newest(rows: Iterable[Any], table: Table) -> list[Any]:
-    """One row for each key: the highest revision, of equal ones the last; in the order of keys met.
+def read_files(
+    lake: Lake, table: Table, is_wanted: Callable[[LakeFile], bool]
+) -> Iterator[tuple[LakeFile, list[Any]]]:
+    """The rows of each wanted file of a table, files in their order.
 
-    Rejects have no revisions: of two with one key the last is kept.
+    Raises:
+        LakeError: as ``read_rows``.
     """
-    kept: dict[tuple[Any, ...], Any] = {}
-    for row in rows:
-        key = tuple(getattr(row, name) for name in table.key)
-        before = kept.get(key)
-        if before is None or getattr(row, "revision", 0) >= getattr(before, "revision", 0):
-            kept[key] = row
-    return list(kept.values())
+    for file in lake.files(table.folder):
+        if is_wanted(file):
+            yield file, list(_rows(read_table(lake, file.path, table), table))
+
+
+def read_table(lake: Lake, path: str, table: Table) -> pa.Table:
+    """The columns of a table from one of its files, in their types.
+
+    Raises:
+        LakeError: as ``read_rows``.
+    """
+    return typed(lake.read(path), table, path)
+
+
+def typed(stored: pa.Table, table: Table, path: str) -> pa.Table:
+    """What a file holds, as the columns of a table in their types.
+
+    Raises:
+        LakeError: a column that may not be null is missing or has nulls.
+    """
+    columns = [_stored_column(stored, column, path) for column in table.columns]
+    return pa.Table.from_arrays(columns, schema=arrow_schema(table))
 
 
 def write_rows(
@@ -104,6 +118,7 @@ def write_rows(
     rows: Iterable[Any],
     dt_of: Callable[[Any], str],
     file_name: str = "part-0.parquet",
+    kms_key_arn: str | None = None,
 ) -> int:
     """Writes rows as one Parquet file for each ``dt``; a file of that name there is replaced.
 
@@ -113,70 +128,30 @@ def write_rows(
         rows: instances of ``table.row``.
         dt_of: the partition of a row, ``YYYY-MM-DD`` (``udfs.rows.partition_date``).
         file_name: the same name in every partition.
+        kms_key_arn: the KMS key that objects are encrypted with; None leaves it to the bucket.
 
     Returns:
         How many rows were written.
     """
-    filesystem, base = _open_root(root)
-    filesystem.create_dir(f"{base}/{table.folder}", recursive=True)
+    lake = Lake(root, kms_key_arn)
+    lake.make_folder(table.folder)
     by_date: defaultdict[str, list[Any]] = defaultdict(list)
     for row in rows:
         by_date[dt_of(row)].append(row)
     for date, dated_rows in by_date.items():
-        folder = f"{base}/{table.folder}/dt={date}"
-        filesystem.create_dir(folder, recursive=True)
-        unfinished = f"{folder}/.{file_name}.inprogress"
-        with filesystem.open_output_stream(unfinished) as stream:
-            pq.write_table(arrow_table(table, dated_rows), stream)
-        filesystem.move(unfinished, f"{folder}/{file_name}")
+        path = f"{lake.base}/{table.folder}/dt={date}/{file_name}"
+        lake.put(path, arrow_table(table, dated_rows))
     return sum(map(len, by_date.values()))
 
 
-def _open_root(root: Root) -> tuple[fs.FileSystem, str]:
-    if is_object_store(str(root)):
-        return arrow_filesystem(), str(root).partition("://")[2].rstrip("/")
-    if "://" in str(root):
-        filesystem, path = fs.FileSystem.from_uri(str(root))
-        return filesystem, path.rstrip("/")
-    return fs.LocalFileSystem(), str(Path(root).absolute())
-
-
-def _finished_files(filesystem: fs.FileSystem, folder: str) -> list[fs.FileInfo]:
-    selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
-    found = [
-        info
-        for info in filesystem.get_file_info(selector)
-        if info.type == fs.FileType.File
-        and info.size > 0
-        and not _is_unfinished(PurePosixPath(info.path).relative_to(folder))
-    ]
-    return sorted(found, key=lambda info: (info.mtime_ns or 0, info.path))
-
-
-def _is_unfinished(path_in_table: PurePosixPath) -> bool:
-    return ".inprogress" in path_in_table.name or any(
-        part.startswith((".", "_")) for part in path_in_table.parts
-    )
-
-
-def _read_file(filesystem: fs.FileSystem, path: str, table: Table) -> Iterator[Any]:
-    names = [column.name for column in table.columns]
-    with filesystem.open_input_file(path) as source:
-        try:
-            stored = pq.ParquetFile(source, coerce_int96_timestamp_unit="ms").read(columns=names)
-        except pa.ArrowInvalid as error:
-            msg = f"{path}: not a whole Parquet file"
-            raise LakeError(msg) from error
-    values = [_column_values(stored, column, path) for column in table.columns]
-    return (table.row(*row) for row in zip(*values, strict=True))
-
-
-def _column_values(stored: pa.Table, column: Column, path: str) -> list[Any]:
+def _stored_column(stored: pa.Table, column: Column, path: str) -> pa.ChunkedArray:
+    arrow_type = _ARROW_TYPES[column.type]
     if column.name not in stored.column_names:
         if not column.nullable:
             msg = f"{path}: no column {column.name}"
             raise LakeError(msg)
-        return [None] * len(stored)  # a file from before the column was added
+        # a file from before the column was added
+        return pa.chunked_array([pa.nulls(len(stored), arrow_type)])
     chunked = stored.column(column.name)
     if chunked.null_count and not column.nullable:
         msg = f"{path}: column {column.name} has nulls"
@@ -185,4 +160,12 @@ def _column_values(stored: pa.Table, column: Column, path: str) -> list[Any]:
         # the microseconds that a writer may add are below our unit
         milliseconds = chunked.cast(pa.timestamp("ms", tz=chunked.type.tz), safe=False)
         chunked = milliseconds.cast(pa.int64())
-    return list(chunked.to_pylist())
+    return chunked.cast(arrow_type)
+
+
+def _rows(stored: pa.Table, table: Table) -> Iterator[Any]:
+    values = [
+        (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
+        for column in stored.columns
+    ]
+    return (table.row(*row) for row in zip(*values, strict=True))

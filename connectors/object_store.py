@@ -39,13 +39,28 @@ def arrow_filesystem() -> fs.S3FileSystem:
     return fs.S3FileSystem(endpoint_override=endpoint) if endpoint else fs.S3FileSystem()
 
 
-def flink_options() -> dict[str, str]:
-    """S3 for Flink's plugin, where there is no service to set it."""
+def encryption(kms_key_arn: str | None) -> dict[str, str]:
+    """How boto3 is told to have an object encrypted; None leaves it to the bucket."""
+    if kms_key_arn is None:
+        return {}
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_arn}
+
+
+def flink_options(kms_key_arn: str | None = None) -> dict[str, str]:
+    """S3 for Flink's plugin, where there is no service to set it.
+
+    Args:
+        kms_key_arn: the KMS key that objects are encrypted with; None leaves it to the bucket.
+    """
     endpoint = os.environ.get(ENDPOINT_VARIABLE)
     options = {"s3.endpoint": endpoint, "s3.path.style.access": "true"} if endpoint else {}
     if "AWS_ACCESS_KEY_ID" in os.environ:
         options["s3.access-key"] = os.environ["AWS_ACCESS_KEY_ID"]
         options["s3.secret-key"] = os.environ["AWS_SECRET_ACCESS_KEY"]
+    if kms_key_arn is not None:
+        # Flink hands Hadoop's S3A what begins with s3. under its own prefix fs.s3a.
+        options["s3.server-side-encryption-algorithm"] = "SSE-KMS"
+        options["s3.server-side-encryption.key"] = kms_key_arn
     return options
 
 
@@ -67,8 +82,13 @@ def load_plugin(gateway: Any, configuration: Any) -> None:
     flink.fs.FileSystem.initialize(java_configuration, manager)
 
 
-def check_writable(bucket: str, prefix: str) -> None:
+def check_writable(bucket: str, prefix: str, kms_key_arn: str | None = None) -> None:
     """Write and delete an empty object under the prefix.
+
+    Args:
+        bucket: which.
+        prefix: where in it.
+        kms_key_arn: the KMS key that the object is encrypted with; None leaves it to the bucket.
 
     Raises:
         ObjectStoreError: it could not be written.
@@ -77,7 +97,7 @@ def check_writable(bucket: str, prefix: str) -> None:
     key = f"{prefix}/_check/{uuid.uuid4()}".lstrip("/")
     try:
         client = boto3.client("s3", config=config)
-        client.put_object(Bucket=bucket, Key=key, Body=b"")
+        client.put_object(Bucket=bucket, Key=key, Body=b"", **encryption(kms_key_arn))
         client.delete_object(Bucket=bucket, Key=key)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")

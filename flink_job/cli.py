@@ -15,11 +15,14 @@ import flink_job.evaluate_commands
 import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.dead_letter_commands import dead_letters_app
+from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
 from flink_job.preflight import check_fusion, check_models, check_output, examine
+from flink_job.reconcile_commands import reconcile
 from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
 from flink_job.warehouse_commands import warehouse_app
@@ -37,7 +40,10 @@ app = typer.Typer(
 )
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(dead_letters_app, name="dead-letters")
+app.command("reconcile")(reconcile)
 
 Calls = Annotated[Path, typer.Option(help="Folder of call folders.")]
 Output = Annotated[

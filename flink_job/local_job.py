@@ -90,7 +90,7 @@ def main(
     if is_object_store(settings.lake.root):
         install_plugin(JAR, work_dir / "plugins")
         os.environ["FLINK_PLUGINS_DIR"] = str(work_dir / "plugins")
-        options |= flink_options()
+        options |= flink_options(settings.lake.kms_key_arn)
     for key, value in options.items():
         configuration.set_string(key, value)
     if is_object_store(settings.lake.root):

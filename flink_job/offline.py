@@ -72,7 +72,13 @@ def run_offline(
             rows[type(row)].append((row, dt))
     for table in TABLES:
         dates = {id(row): dt for row, dt in rows[table.row]}
-        write_rows(output, table, [row for row, _ in rows[table.row]], _date_from(dates))
+        write_rows(
+            output,
+            table,
+            [row for row, _ in rows[table.row]],
+            _date_from(dates),
+            kms_key_arn=settings.lake.kms_key_arn,
+        )
     progress.closed(len(folders), len(folders))
 
 

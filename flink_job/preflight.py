@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from connectors.kinesis_client import KinesisError, connect
-from connectors.object_store import ObjectStoreError, check_writable
+from connectors.object_store import ENDPOINT_VARIABLE, ObjectStoreError, check_writable
 from connectors.remote_models.client import CallError
 from connectors.remote_models.probe import probe_audio, probe_text
 from connectors.warehouse.check import check_warehouse
@@ -108,8 +109,13 @@ def check_output(settings: Settings) -> None:
     root = settings.lake.root
     url = urlsplit(root)
     if url.scheme in ("s3a", "s3"):
+        key = settings.lake.kms_key_arn
+        if key is not None and os.environ.get(ENDPOINT_VARIABLE, "").startswith("http://"):
+            raise SettingsError(
+                "lake", "kms.key.arn", key, f"{ENDPOINT_VARIABLE} must be https: Flink insists"
+            )
         try:
-            check_writable(url.netloc, url.path.strip("/"))
+            check_writable(url.netloc, url.path.strip("/"), key)
         except ObjectStoreError as error:
             raise SettingsError("lake", "root", root, str(error)) from None
         return

@@ -96,6 +96,13 @@ class LakeSettings(Group):
     auto_compaction: Annotated[
         bool, Field(description="join the small files of one checkpoint")
     ] = True
+    kms_key_arn: Annotated[
+        OptionalText,
+        Field(
+            description="KMS key for objects; used locally and by our own writes. On the service "
+            "set it as the bucket's default encryption"
+        ),
+    ] = None
 
 
 class WarehouseSettings(Group):

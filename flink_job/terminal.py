@@ -10,7 +10,7 @@ from rich.console import Console
 
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
-from connectors.lake_reader import LakeError
+from connectors.lake_files import LakeError
 from connectors.replay import InjectError
 from connectors.warehouse.contract import WarehouseError
 from flink_job.local import LocalJobError
@@ -33,7 +33,7 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (LocalJobError, KinesisError, LakeError, WarehouseError)
+_FAILED = (LocalJobError, KinesisError, LakeError)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def migrate_warehouse(
     properties: Properties = None, url: Url = None, schema: Schema = None
 ) -> None:
     """Make the tables and views, or bring them to this release; applied twice it does nothing."""
-    with explained(), _session(_spec(properties, url, schema)) as (session, spec):
+    with explained(), opened(spec_of(properties, url, schema)) as (session, spec):
         for migration in migrate(session, spec):
             _print(f"applied {migration.version:04d} {migration.name}")
         version = current_version(session, spec.schema)
@@ -50,7 +50,7 @@ def migrate_warehouse(
 @warehouse_app.command("check")
 def check(properties: Properties = None, url: Url = None, schema: Schema = None) -> None:
     """Look whether the job could load into it: server, version of the schema, rights."""
-    with explained(), _session(_spec(properties, url, schema)) as (session, spec):
+    with explained(), opened(spec_of(properties, url, schema)) as (session, spec):
         check_warehouse(session, spec)
         _print(f"schema {spec.schema} is as the job needs it")
 
@@ -67,7 +67,8 @@ def ddl(
 
 
 @contextmanager
-def _session(spec: WarehouseSpec) -> Iterator[tuple[Session, WarehouseSpec]]:
+def opened(spec: WarehouseSpec) -> Iterator[tuple[Session, WarehouseSpec]]:
+    """A session of a warehouse, closed at the end."""
     session = open_session(spec)
     try:
         yield session, spec
@@ -75,8 +76,13 @@ def _session(spec: WarehouseSpec) -> Iterator[tuple[Session, WarehouseSpec]]:
         session.close()
 
 
-def _spec(properties: Path | None, url: str | None, schema: str | None) -> WarehouseSpec:
-    """The settings' warehouse, with what the options say instead."""
+def spec_of(properties: Path | None, url: str | None, schema: str | None) -> WarehouseSpec:
+    """The settings' warehouse, with what the options say instead.
+
+    Raises:
+        SettingsError: the settings cannot be used.
+        typer.BadParameter: they name no warehouse, and the options neither.
+    """
     if url is not None and properties is None:
         spec = WarehouseSpec(url)
     else:

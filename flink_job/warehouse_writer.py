@@ -143,12 +143,13 @@ def write_to_warehouse(
         "CREATE TEMPORARY TABLE ticks (n INT) "
         "WITH ('connector' = 'datagen', 'rows-per-second' = '1')"
     )
-    names = ", ".join(f"'{table.folder}'" for table in WAREHOUSE_TABLES)
+    # No join with a list of the tables: it would keep every tick, and under no uid.
+    each_tick = " UNION ALL ".join(
+        f"SELECT '{table.folder}', CAST(NULL AS BYTES) FROM ticks"  # noqa: S608 - names are ours
+        for table in WAREHOUSE_TABLES
+    )
     with_ticks = tables.to_data_stream(
-        tables.sql_query(
-            f"SELECT `table`, `row` FROM loads UNION ALL SELECT name, CAST(NULL AS BYTES) "  # noqa: S608
-            f"FROM ticks CROSS JOIN UNNEST(ARRAY[{names}]) AS each_table(name)"
-        )
+        tables.sql_query(f"SELECT `table`, `row` FROM loads UNION ALL {each_tick}")  # noqa: S608
     )
     writer = keyed(with_ticks, loads_type()).process(WarehouseWriter(spec, rules))
     writer.name(UID).uid(UID)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import Root, newest, read_rows
 from udfs.rows import CALLS, SEGMENTS, Table
 
 TOLERANCE = 1e-4
 NOT_COMPARED = ("revision", "emitted_at")
 
 
-def newest_rows(root: Path, table: Table) -> dict[tuple[Any, ...], Any]:
+def newest_rows(root: Root, table: Table) -> dict[tuple[Any, ...], Any]:
     """The newest row of each key."""
     rows = newest(read_rows(root, table), table)
     return {tuple(getattr(row, name) for name in table.key): row for row in rows}
 
 
-def assert_same_rows(output: Path, reference: Path) -> None:
+def assert_same_rows(output: Root, reference: Root) -> None:
     """Segments and summaries of two output folders agree."""
     for table in (SEGMENTS, CALLS):
         actual, expected = newest_rows(output, table), newest_rows(reference, table)

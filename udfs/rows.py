@@ -7,7 +7,7 @@ Parquet schema, Flink types, DDL and the README's column tables are derived from
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import NoneType
@@ -199,3 +199,17 @@ WAREHOUSE_TABLES = tuple(table for table in TABLES if table.warehouse_table is n
 def partition_date(epoch_ms: int) -> str:
     """The UTC date of an instant, as the partition column ``dt`` holds it: ``2026-11-23``."""
     return datetime.fromtimestamp(epoch_ms / 1000, tz=UTC).strftime("%Y-%m-%d")
+
+
+def newest(rows: Iterable[Any], table: Table) -> list[Any]:
+    """One row for each key: the highest revision, of equal ones the last; in the order of keys met.
+
+    Rejects have no revisions: of two with one key the last is kept.
+    """
+    kept: dict[tuple[Any, ...], Any] = {}
+    for row in rows:
+        key = tuple(getattr(row, name) for name in table.key)
+        before = kept.get(key)
+        if before is None or getattr(row, "revision", 0) >= getattr(before, "revision", 0):
+            kept[key] = row
+    return list(kept.values())

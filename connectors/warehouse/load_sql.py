@@ -1,6 +1,6 @@
 """The statements of one load: staged rows into a table, the newest of each key stays.
 
-    (turn)  stage  fill  newest  drop what changes nothing  MERGE  ledger  drop both
+    (turn)  stage  fill  reduce  drop what changes nothing  MERGE  ledger  drop
 
 One text serves both dialects, but for how the stage is filled (Redshift reads an object in S3,
 PostgreSQL is sent the rows by its client) and for the turn: Redshift enforces no key, and under its
@@ -77,9 +77,13 @@ def create_stage(table: Table, schema: str) -> str:
     )
 
 
-def copy_from_client(table: Table) -> str:
+def stage_name(table: Table) -> str:
+    return f"{warehouse_name(table)}_stage"
+
+
+def copy_from_client(table: Table, into: str) -> str:
     """PostgreSQL: the statement after which the client sends the rows."""
-    return f"COPY {_stage(table)} ({_names(table)}) FROM STDIN (FORMAT BINARY)"
+    return f"COPY {quoted(into)} ({_names(table)}) FROM STDIN (FORMAT BINARY)"
 
 
 def merge_stage(table: Table, schema: str, batch_id: str, num_rows: int) -> list[str]:
@@ -93,23 +97,29 @@ def merge_stage(table: Table, schema: str, batch_id: str, num_rows: int) -> list
         msg = f"batch id {batch_id!r}; use 64 hexadecimal digits"
         raise ValueError(msg)
     return [
-        _reduce_to_newest(table),
+        *_reduce_to_newest(table),
         _delete_what_changes_nothing(table, schema),
         _merge(table, schema),
         _note_in_ledger(table, schema, batch_id, num_rows),
-        f"DROP TABLE {_newest(table)}",
         f"DROP TABLE {_stage(table)}",
     ]
 
 
-def _reduce_to_newest(table: Table) -> str:
-    """One row a key, also where the stage has the same row twice: MERGE refuses duplicates."""
-    key = ", ".join(quoted(name) for name in table.key)
-    return (
-        f"CREATE TEMP TABLE {_newest(table)} AS SELECT {_names(table)} FROM ("
-        f'SELECT {_names(table)}, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY "revision" DESC) '
-        f'AS "place" FROM {_stage(table)}) AS "placed" WHERE "place" = 1'
-    )
+def _reduce_to_newest(table: Table) -> list[str]:
+    """Of several revisions of a key in the stage the highest; a batch has no row twice.
+
+    By a table of its own, since Redshift documents no subquery in USING.
+    """
+    stage, repeated = _stage(table), quoted(f"{warehouse_name(table)}_repeated")
+    key = [quoted(name) for name in table.key]
+    same_key = " AND ".join(f"{stage}.{name} = {repeated}.{name}" for name in key)
+    return [
+        f'CREATE TEMP TABLE {repeated} AS SELECT {", ".join(key)}, MAX("revision") AS "newest" '
+        f"FROM {stage} GROUP BY {', '.join(key)} HAVING COUNT(*) > 1",
+        f"DELETE FROM {stage} USING {repeated} "
+        f'WHERE {same_key} AND {stage}."revision" < {repeated}."newest"',
+        f"DROP TABLE {repeated}",
+    ]
 
 
 def _delete_what_changes_nothing(table: Table, schema: str) -> str:
@@ -118,14 +128,14 @@ def _delete_what_changes_nothing(table: Table, schema: str) -> str:
     Another row of an equal revision stays and replaces: after a restart a failed model may have
     answered. When a row was emitted is not what it says, so calls that are replayed change nothing.
     """
-    newest, target = _newest(table), quoted(warehouse_name(table))
+    stage, target = _stage(table), quoted(warehouse_name(table))
     told = [column.name for column in table.columns if column.name not in (*table.key, *_NO_NEWS)]
     same = " AND ".join(
-        _equal_or_both_null(f"{newest}.{quoted(name)}", f"{target}.{quoted(name)}") for name in told
+        _equal_or_both_null(f"{stage}.{quoted(name)}", f"{target}.{quoted(name)}") for name in told
     )
     return (
-        f"DELETE FROM {newest} USING {_target(table, schema)} WHERE {_same_key(table)} "
-        f'AND ({newest}."revision" < {target}."revision" OR ({same}))'
+        f"DELETE FROM {stage} USING {_target(table, schema)} WHERE {_same_key(table)} "
+        f'AND ({stage}."revision" < {target}."revision" OR ({same}))'
     )
 
 
@@ -136,14 +146,14 @@ def _equal_or_both_null(one: str, other: str) -> str:
 
 def _merge(table: Table, schema: str) -> str:
     """In Redshift's grammar: no alias of the target, equality only, no AND after MATCHED."""
-    newest = _newest(table)
+    stage = _stage(table)
     names = [column.name for column in table.columns]
     updates = ", ".join(
-        f"{quoted(name)} = {newest}.{quoted(name)}" for name in names if name not in table.key
+        f"{quoted(name)} = {stage}.{quoted(name)}" for name in names if name not in table.key
     )
-    values = ", ".join(f"{newest}.{quoted(name)}" for name in names)
+    values = ", ".join(f"{stage}.{quoted(name)}" for name in names)
     return (
-        f"MERGE INTO {_target(table, schema)} USING {newest} ON {_same_key(table)} "
+        f"MERGE INTO {_target(table, schema)} USING {stage} ON {_same_key(table)} "
         f"WHEN MATCHED THEN UPDATE SET {updates} "
         f"WHEN NOT MATCHED THEN INSERT ({_names(table)}) VALUES ({values})"
     )
@@ -155,13 +165,13 @@ def _note_in_ledger(table: Table, schema: str, batch_id: str, num_rows: int) -> 
         f"INSERT INTO {qualified(schema, LOAD_LEDGER)} "
         f'("batch_id", "table_name", "num_rows", "num_merged", "max_revision") '
         f"SELECT '{batch_id}', '{warehouse_name(table)}', {num_rows:d}, COUNT(*), "
-        f'MAX("revision") FROM {_newest(table)}'
+        f'MAX("revision") FROM {_stage(table)}'
     )
 
 
 def _same_key(table: Table) -> str:
-    target, newest = quoted(warehouse_name(table)), _newest(table)
-    return " AND ".join(f"{target}.{quoted(name)} = {newest}.{quoted(name)}" for name in table.key)
+    target, stage = quoted(warehouse_name(table)), _stage(table)
+    return " AND ".join(f"{target}.{quoted(name)} = {stage}.{quoted(name)}" for name in table.key)
 
 
 def _target(table: Table, schema: str) -> str:
@@ -169,11 +179,7 @@ def _target(table: Table, schema: str) -> str:
 
 
 def _stage(table: Table) -> str:
-    return quoted(f"{warehouse_name(table)}_stage")
-
-
-def _newest(table: Table) -> str:
-    return quoted(f"{warehouse_name(table)}_newest")
+    return quoted(stage_name(table))
 
 
 def _names(table: Table) -> str:

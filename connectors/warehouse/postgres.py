@@ -24,7 +24,12 @@ from connectors.warehouse.contract import (
     WarehouseError,
     WarehouseSpec,
 )
-from connectors.warehouse.load_sql import copy_from_client, create_stage, merge_stage
+from connectors.warehouse.load_sql import (
+    copy_from_client,
+    create_stage,
+    merge_stage,
+    stage_name,
+)
 from connectors.warehouse.postgres_errors import Address, cannot_connect, reason, statement_failed
 from udfs.rows import ColumnType, Table
 
@@ -45,8 +50,13 @@ _PATIENCE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 50_000,
 }
-# A transaction whose client is gone must not hold its rows' locks.
-_FORGET_ABANDONED = b"SET idle_in_transaction_session_timeout = '60s'"
+_SESSION = (
+    # A transaction whose client is gone must not hold its rows' locks.
+    b"SET idle_in_transaction_session_timeout = '60s'",
+    # A load looks up some thousand keys: by the index, not by reading the whole table into a hash.
+    b"SET random_page_cost = 1.1",
+    b"SET work_mem = '64MB'",
+)
 
 
 class PostgresSession:
@@ -122,19 +132,19 @@ class PostgresWarehouse:
     def _run(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         table = batch.table
         connection.execute(create_stage(table, self._schema).encode())
-        copy_rows(connection, batch)
+        copy_rows(connection, batch, stage_name(table))
         for statement in merge_stage(table, self._schema, batch.batch_id, len(batch.rows)):
             connection.execute(statement.encode())
 
 
-def copy_rows(connection: psycopg.Connection[Any], batch: Batch) -> None:
-    """Send a batch's rows to its stage, which is there.
+def copy_rows(connection: psycopg.Connection[Any], batch: Batch, into: str) -> None:
+    """Send a batch's rows to a table that is there.
 
     Raises:
         psycopg.Error: they were not taken.
     """
     table = batch.table
-    with connection.cursor().copy(copy_from_client(table).encode()) as copy:
+    with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
         copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
         for values in _wire_rows(table, batch.rows):
             copy.write_row(values)
@@ -152,7 +162,8 @@ class _Connection:
         if self._open is None or self._open.closed:
             try:
                 self._open = psycopg.connect(**_PATIENCE | self._address, autocommit=True)
-                self._open.execute(_FORGET_ABANDONED)
+                for setting in _SESSION:
+                    self._open.execute(setting)
             except psycopg.Error as error:
                 raise cannot_connect(error, self._address) from None
         return self._open

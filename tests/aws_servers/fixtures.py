@@ -80,6 +80,7 @@ def redshift(
 ) -> Iterator[RedshiftPlace]:
     """The cluster without faults, for one test; AWS' environment variables name S3."""
     server, url = redshift_server
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials it has found
     for name, value in {**CREDENTIALS, ENDPOINT_VARIABLE: s3_endpoint}.items():
         monkeypatch.setenv(name, value)
     schema = f"test_{uuid.uuid4().hex}"

@@ -74,6 +74,22 @@ def test_a_replay_arrives_whole_in_the_order_of_each_call(server, kinesis, tmp_p
         assert arrived == expected
 
 
+def test_one_record_is_fetched_by_its_number_and_sent_once_more(server, kinesis):
+    kinesis.create_stream("refused", 1)
+    kinesis.put_records("refused", [Put("call-1", data) for data in (b"one", b"two", b"three")])
+    ((shard, records),) = records_in(server, "refused").items()
+    number = records[1]["SequenceNumber"]
+
+    assert kinesis.fetch_record("refused", shard, number) == b"two"
+    assert kinesis.fetch_record("refused", shard, str(int(number) + 1)) is None
+    assert kinesis.fetch_record("refused", "shardId-000000000009", number) is None
+
+    taken, rest = kinesis.put_once("refused", [Put("call-1", b"two")])
+    assert (taken, rest) == ([Put("call-1", b"two")], [])
+    ((_, records),) = records_in(server, "refused").items()
+    assert [record["Data"] for record in records] == [b"one", b"two", b"three", b"two"]
+
+
 def test_each_shard_gets_heartbeats(server, kinesis):
     kinesis.create_stream("beats", 4)
     waits = iter([False, True])
@@ -183,3 +199,18 @@ def test_a_package_that_does_not_start_is_quoted(tmp_path, kinesalite_package):
     (tmp_path / "package.json").write_text("{}")
     with pytest.raises(KinesaliteError, match=r"kinesalite ended: Error: Cannot find module"):
         Kinesalite(tmp_path)
+
+
+def test_its_streams_outlive_it_where_they_have_a_folder(kinesalite_package, tmp_path):
+    with Kinesalite(kinesalite_package, path=tmp_path / "streams") as before:
+        kinesis = connect(REGION, before.endpoint)
+        kinesis.create_stream("kept", 1)
+        kinesis.put_records("kept", [Put("call", b"one")])
+    port = int(before.endpoint.rpartition(":")[2])
+
+    with Kinesalite(kinesalite_package, path=tmp_path / "streams", port=port) as after:
+        assert after.endpoint == before.endpoint
+        connect(REGION, after.endpoint).put_records("kept", [Put("call", b"two")])
+        [records] = records_in(after, "kept").values()
+
+    assert [record["Data"] for record in records] == [b"one", b"two"]

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import duckdb
+
 from connectors.lake_reader import newest, read_rows
 from tests.flink.conftest import call_sentiment
 from tests.hostile import hostile_records
@@ -57,6 +59,17 @@ def test_disturbed_and_attacked_calls_give_the_reference_rows(
         record.reason in INTAKE_REASONS for record in hostile
     )
     assert len(rejects) == HOSTILE
+    assert duckdb_arrivals(output) == Counter(reject.arrival for reject in rejects)
+
+
+def duckdb_arrivals(output: Path) -> Counter[int]:
+    """The job's timestamps as a user far from UTC reads them."""
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'America/New_York'")
+        found = database.execute(
+            f"SELECT epoch_ms(arrival) FROM read_parquet('{output}/rejects/*/part-*')"
+        )
+        return Counter(arrival for (arrival,) in found.fetchall())
 
 
 INTAKE_REASONS = {"no_call_started", "unknown_participant", "conflict", "ended_before_started"}

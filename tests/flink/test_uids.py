@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from flink_job.local import local_groups
 from flink_job.local_job import JAR
 from flink_job.main import build_job, job_configuration
@@ -24,13 +26,22 @@ PINNED = {
 }
 
 
-def test_every_operator_with_state_has_the_uid_it_had() -> None:
-    settings = parse_settings(local_groups({}, "http://127.0.0.1:1", "file:///tmp/none"))
+@pytest.mark.parametrize(
+    ("warehouse", "pinned"),
+    [(None, PINNED), ("postgresql://user@host/database", PINNED | {"warehouse"})],
+)
+def test_every_operator_with_state_has_the_uid_it_had(
+    warehouse: str | None, pinned: set[str]
+) -> None:
+    groups = local_groups({}, "http://127.0.0.1:1", "file:///tmp/none", warehouse)
+    settings = parse_settings(groups)
     configuration = job_configuration(settings)
     configuration.set_string("pipeline.jars", JAR.resolve().as_uri())
 
     env = build_job(settings, configuration).env
 
     graph = env._j_stream_execution_environment.getStreamGraph(False)
-    uids = {node.getTransformationUID() for node in graph.getStreamNodes().toArray()}
-    assert uids - {None} == PINNED
+    nodes = graph.getStreamNodes().toArray()
+    assert {node.getTransformationUID() for node in nodes} - {None} == pinned
+    unpinned = [node.getOperatorName() for node in nodes if node.getTransformationUID() is None]
+    assert not [name for name in unpinned if "Join" in name or "Aggregate" in name]

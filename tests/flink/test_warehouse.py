@@ -68,7 +68,8 @@ def write_settings(folder: Path, **groups: dict[str, str]) -> Path:
 def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
     """Late words raise revisions: the lake keeps all of them, the warehouse the newest."""
     settings = write_settings(tmp_path, calls={"text.wait.ms": "0"})
-    command = ("local", "--calls", SAMPLES, "--speed", "max", "--properties", settings)
+    command = ("local", "--calls", SAMPLES, "--speed", "4", "--shuffle-ms", "4000")
+    command += ("--properties", settings)
     with embedded_postgres(tmp_path / "postgres") as url:
         first = call_sentiment(*command, "--output", tmp_path / "one", "--warehouse", url)
         assert first.returncode == 0, first.stderr
@@ -79,6 +80,8 @@ def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
         )
         assert again.returncode == 0, again.stderr
         after_two = loaded(spec)
+        compared = call_sentiment("reconcile", "--output", tmp_path / "two", "--warehouse", url)
+        assert compared.returncode == 0, compared.stdout
 
     revisions = Counter(by_key_of(row) for row in read_rows(tmp_path / "one", SEGMENTS))
     assert max(revisions.values()) > 1
@@ -112,15 +115,22 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_redshift_by_the_data_api_has_what_the_lake_in_s3_has(s3: str, tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / "sample-3-chat", tmp_path / "calls" / "sample-3-chat")
-    url = "redshift://workgroup/sentiment/calls"
+    url = "redshift://workgroup/calls/calls"
     with Redshift(tmp_path / "redshift").running() as redshift, serving(redshift) as endpoint:
         warehouse = {"endpoint": endpoint, "staging.root": f"{s3}/staging"}
-        settings = write_settings(tmp_path, warehouse=warehouse)
+        settings = write_settings(
+            tmp_path,
+            streams={"audio.stream": "audio", "text.stream": "text"},
+            lake={"root": f"{s3}/lake"},
+            warehouse={"url": url, **warehouse},
+        )
         done = call_sentiment(
             "local", "--calls", tmp_path / "calls", "--output", f"{s3}/lake", "--speed", "max",
             "--warehouse", url, "--properties", settings,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+        compared = call_sentiment("reconcile", "--output", f"{s3}/lake", "--properties", settings)
+        assert compared.returncode == 0, compared.stdout
         rows = loaded(WarehouseSpec(url, endpoint=endpoint, staging_root=f"{s3}/staging"))
 
     for table, in_lake in in_the_lake(f"{s3}/lake").items():

@@ -44,7 +44,7 @@ def test_migrate_applies_once_and_says_what(properties, schema) -> None:
     after = call("check", "--properties", properties)
 
     assert before == (
-        1,
+        2,
         f"the warehouse has no schema {schema}; run call-sentiment warehouse migrate\n",
     )
     assert first == (
@@ -60,7 +60,7 @@ def test_options_stand_for_the_settings(postgres_url, properties, schema) -> Non
     over = call("check", "--properties", properties, "--url", "postgresql://nowhere.invalid/x")
 
     assert alone[0] == 0
-    assert over == (1, "unknown host nowhere.invalid of the warehouse; correct its url\n")
+    assert over == (2, "unknown host nowhere.invalid of the warehouse; correct its url\n")
 
 
 def test_settings_without_a_warehouse_are_wrong_use(tmp_path) -> None:

@@ -9,13 +9,11 @@ from sqlglot import exp
 
 from connectors.warehouse.contract import WarehouseError
 from connectors.warehouse.load_sql import (
-    copy_from_client,
     create_stage,
     merge_stage,
     redshift_load,
 )
-from connectors.warehouse.schema import WAREHOUSE_TABLES
-from udfs.rows import CALLS, REJECTS, SEGMENTS, Table
+from udfs.rows import CALLS, REJECTS, SEGMENTS, WAREHOUSE_TABLES, Table
 
 BATCH_ID = "0f" * 32
 URI = "s3://staging-bucket/loads/call_segment/0f0f.parquet"
@@ -81,7 +79,7 @@ def test_merge_matches_by_equality_of_the_key_alone(table: Table) -> None:
         (term.this.table, term.this.name, term.expression.table, term.expression.name)
         for term in terms
     ] == [
-        (table.warehouse_table, name, f"{table.warehouse_table}_newest", name) for name in table.key
+        (table.warehouse_table, name, f"{table.warehouse_table}_stage", name) for name in table.key
     ]
 
 
@@ -155,4 +153,4 @@ def test_what_would_end_its_quotes_is_refused(batch_id: str, uri: str, role: str
 
 def test_rows_that_stay_in_the_lake_have_no_load() -> None:
     with pytest.raises(ValueError, match="rejects"):
-        copy_from_client(REJECTS)
+        create_stage(REJECTS, "public")

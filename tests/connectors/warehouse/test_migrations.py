@@ -20,8 +20,8 @@ from connectors.warehouse.migrations import (
     newest_version,
 )
 from connectors.warehouse.postgres import PostgresSession
-from connectors.warehouse.schema import WAREHOUSE_TABLES, warehouse_columns
-from udfs.rows import Table
+from connectors.warehouse.schema import warehouse_columns
+from udfs.rows import WAREHOUSE_TABLES, Table
 
 # Frozen once released: a database that has them will not run them again.
 CONTENTS = {

@@ -1,0 +1,221 @@
+"""The lake's files: which are finished, in which order, and how one is put there or taken away.
+
+Order matters: of two equal revisions of a row the later file's wins. A file counts from when it was
+finished, which is its last change; a compacted one from when the newest file that it stands for
+was, which its name tells. All timestamps are stored as INT96, as the job's sink does: DuckDB
+reads files of two kinds together as times that are off by the user's zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, TypeAlias
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
+from pyarrow import fs
+
+from connectors.object_store import arrow_filesystem, encryption, is_object_store
+
+Root: TypeAlias = str | Path
+"""A local folder, or a URI that pyarrow knows (``file:///…``, ``s3://bucket/prefix``)."""
+
+_COMPACTED: Final = re.compile(r"compacted-(\d{20})-[0-9a-f]{16}\.parquet")
+
+
+class LakeError(Exception):
+    """What is under the output root cannot be used; says which file or folder, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """A finished file."""
+
+    path: str
+    num_bytes: int
+    finished_ns: int
+    """Epoch nanoseconds at which its rows became visible."""
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.path).name
+
+    @property
+    def is_compacted(self) -> bool:
+        return _COMPACTED.fullmatch(self.name) is not None
+
+    @property
+    def dt(self) -> str | None:
+        """The date of the partition it lies in; None outside of any."""
+        partition, _, date = PurePosixPath(self.path).parent.name.partition("=")
+        return date if partition == "dt" else None
+
+
+def compacted_name(finished_ns: int, digest: str) -> str:
+    """The name of a file that stands for others, the newest of them finished at ``finished_ns``.
+
+    Args:
+        finished_ns: epoch nanoseconds.
+        digest: of what it stands for, 16 hexadecimal digits.
+    """
+    return f"compacted-{finished_ns:020d}-{digest}.parquet"
+
+
+class Lake:
+    """The files under an output root."""
+
+    def __init__(self, root: Root, kms_key_arn: str | None = None) -> None:
+        """Look nowhere yet.
+
+        Args:
+            root: the output root.
+            kms_key_arn: the KMS key that objects are encrypted with; None leaves it to the bucket.
+        """
+        self._in_object_store = is_object_store(str(root))
+        self._encryption = encryption(kms_key_arn)
+        self._filesystem, self.base = _open_root(root)
+
+    def files(self, folder: str) -> list[LakeFile]:
+        """All finished files of a table's folder, in their order.
+
+        Raises:
+            LakeError: the folder cannot be listed.
+        """
+        return sorted(self._finished(f"{self.base}/{folder}"), key=_order)
+
+    def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        """A Parquet file, whole or some columns of it; its instants in milliseconds.
+
+        Raises:
+            LakeError: it is none, or is no longer there.
+        """
+        try:
+            with self._filesystem.open_input_file(path) as source:
+                return pq.ParquetFile(source, coerce_int96_timestamp_unit="ms").read(columns)
+        except pa.ArrowInvalid as error:
+            msg = f"{path}: not a whole Parquet file"
+            raise LakeError(msg) from error
+        except OSError as error:
+            msg = f"{path}: cannot be read ({type(error).__name__}); run again"
+            raise LakeError(msg) from error
+
+    def num_rows(self, path: str) -> int:
+        """How many rows a Parquet file says that it holds.
+
+        Raises:
+            LakeError: as ``read``.
+        """
+        try:
+            with self._filesystem.open_input_file(path) as source:
+                return int(pq.ParquetFile(source).metadata.num_rows)
+        except (pa.ArrowInvalid, OSError) as error:
+            msg = f"{path}: cannot be read ({type(error).__name__}); run again"
+            raise LakeError(msg) from error
+
+    def make_folder(self, folder: str) -> None:
+        """Make a table's folder where there are folders."""
+        if not self._in_object_store:
+            self._filesystem.create_dir(f"{self.base}/{folder}", recursive=True)
+
+    def put(self, path: str, rows: pa.Table) -> None:
+        """Write a Parquet file, whole or not at all; one of that name is replaced.
+
+        Raises:
+            LakeError: it could not be written.
+        """
+        buffer = BytesIO()
+        pq.write_table(rows, buffer, use_deprecated_int96_timestamps=True)
+        self.put_bytes(path, buffer.getvalue())
+
+    def put_bytes(self, path: str, data: bytes) -> None:
+        """Write any file, whole or not at all.
+
+        Raises:
+            LakeError: it could not be written.
+        """
+        with _explained(path):
+            if self._in_object_store:
+                bucket, _, key = path.partition("/")
+                # An object is there once all of it is.
+                boto3.client("s3").upload_fileobj(
+                    BytesIO(data), bucket, key, ExtraArgs=self._encryption
+                )
+                return
+            folder, _, name = path.rpartition("/")
+            self._filesystem.create_dir(folder, recursive=True)
+            unfinished = f"{folder}/.{name}.inprogress"
+            with self._filesystem.open_output_stream(unfinished) as stream:
+                stream.write(data)
+            self._filesystem.move(unfinished, path)
+
+    def read_bytes(self, path: str) -> bytes:
+        """The whole of any file.
+
+        Raises:
+            LakeError: it cannot be read.
+        """
+        with _explained(path), self._filesystem.open_input_stream(path) as stream:
+            return bytes(stream.read())
+
+    def remove(self, path: str) -> None:
+        """Take a file away; one that is gone already is no error.
+
+        Raises:
+            LakeError: it could not be removed.
+        """
+        with _explained(path):
+            if self._in_object_store:
+                # pyarrow would leave an empty object in place of an empty folder.
+                bucket, _, key = path.partition("/")
+                boto3.client("s3").delete_object(Bucket=bucket, Key=key)
+            elif self._filesystem.get_file_info(path).type != fs.FileType.NotFound:
+                self._filesystem.delete_file(path)
+
+    def _finished(self, folder: str) -> Iterator[LakeFile]:
+        selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
+        with _explained(folder):
+            infos = self._filesystem.get_file_info(selector)
+        for info in infos:
+            in_table = PurePosixPath(info.path).relative_to(folder)
+            if info.type == fs.FileType.File and info.size > 0 and not _is_unfinished(in_table):
+                told = _COMPACTED.fullmatch(in_table.name)
+                finished_ns = int(told[1]) if told else info.mtime_ns or 0
+                yield LakeFile(info.path, info.size, finished_ns)
+
+
+def _order(file: LakeFile) -> tuple[int, bool, str]:
+    # A compacted file has all rows of those it stands for, so it comes after what is left of them.
+    return file.finished_ns, file.is_compacted, file.path
+
+
+def _open_root(root: Root) -> tuple[fs.FileSystem, str]:
+    if is_object_store(str(root)):
+        return arrow_filesystem(), str(root).partition("://")[2].rstrip("/")
+    if "://" in str(root):
+        filesystem, path = fs.FileSystem.from_uri(str(root))
+        return filesystem, path.rstrip("/")
+    return fs.LocalFileSystem(), str(Path(root).absolute())
+
+
+def _is_unfinished(path_in_table: PurePosixPath) -> bool:
+    return ".inprogress" in path_in_table.name or any(
+        part.startswith((".", "_")) for part in path_in_table.parts
+    )
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientError, boto3.exceptions.Boto3Error) as error:
+        cause: Any = error.__cause__ or error
+        code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
+        msg = f"{path}: {code}; check that it is there and may be read and written"
+        raise LakeError(msg) from error

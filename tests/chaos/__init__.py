@@ -1,0 +1,1 @@
+"""Faults against a standalone Flink cluster: is anything lost, doubled or stale afterwards?"""
