@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -34,6 +36,7 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         )
         raise WarehouseError(msg) from None
     folder.mkdir(parents=True, exist_ok=True)
+    _forget_the_dead(folder / ".handle_pids.json")
     try:
         server = get_server(folder, cleanup_mode="stop")
     except (subprocess.SubprocessError, OSError, RuntimeError) as error:
@@ -41,3 +44,24 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         raise WarehouseError(msg) from error
     with server:
         yield server.get_uri().replace(":@", "@", 1)  # an empty password, which is none
+
+
+def _forget_the_dead(users: Path) -> None:
+    """The package stops a server with the last process that uses it, and a killed one never leaves.
+
+    Args:
+        users: the package's list of them.
+    """
+    if users.exists():
+        alive = [pid for pid in json.loads(users.read_text() or "[]") if _is_alive(pid)]
+        users.write_text(json.dumps(alive))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

@@ -402,4 +402,5 @@ def test_a_process_that_dies_between_copy_and_merge_keeps_what_was_committed(
         assert read_warehouse(RedshiftSession(spec), spec, CALLS, None) == [*lost.rows]
     finally:
         process.terminate()
-        process.wait()
+        process.wait(timeout=60)
+    assert not (tmp_path / "data" / "postmaster.pid").exists()  # PostgreSQL is stopped as well
