@@ -6,6 +6,7 @@ Hypothesis gives the same examples in every run, and no deadline on a busy machi
 import os
 from collections.abc import Iterator
 
+import boto3
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,6 +30,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_aws_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's own session keeps the credentials that it has found, for whoever comes next."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ from tests.row_builders import STARTED_AT, summary
 from udfs.rows import CALLS, partition_date
 
 DATE = partition_date(STARTED_AT)
+BUCKET = "encrypted-lake"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-ROOT = "s3a://calls/sentiment"
+ROOT = "s3a://encrypted-lake/sentiment"
 
 
 @pytest.fixture
@@ -26,15 +27,15 @@ def s3(s3_endpoint, monkeypatch):
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3")
-    client.create_bucket(Bucket="calls")
+    client.create_bucket(Bucket=BUCKET)
     yield client
-    for entry in client.list_objects_v2(Bucket="calls").get("Contents", []):
-        client.delete_object(Bucket="calls", Key=entry["Key"])
-    client.delete_bucket(Bucket="calls")
+    for entry in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        client.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    client.delete_bucket(Bucket=BUCKET)
 
 
 def keys_in(s3):
-    return [entry["Key"] for entry in s3.list_objects_v2(Bucket="calls").get("Contents", [])]
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 def test_many_objects_become_one_under_the_key(s3):
@@ -48,14 +49,14 @@ def test_many_objects_become_one_under_the_key(s3):
     assert [(each.files_before, each.files_after) for each in done] == [(3, 1)]
     assert set(newest(read_rows(ROOT, CALLS), CALLS)) == set(before)
     (key,) = keys_in(s3)
-    told = s3.head_object(Bucket="calls", Key=key)
+    told = s3.head_object(Bucket=BUCKET, Key=key)
     assert (told["ServerSideEncryption"], told["SSEKMSKeyId"]) == ("aws:kms", KEY)
 
 
 def test_rows_are_written_under_the_key(s3):
     write_rows(ROOT, CALLS, [summary()], lambda _: DATE, kms_key_arn=KEY)
     (key,) = keys_in(s3)
-    assert s3.head_object(Bucket="calls", Key=key)["ServerSideEncryption"] == "aws:kms"
+    assert s3.head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] == "aws:kms"
 
 
 def test_a_bucket_that_is_not_there_is_said_so(s3):
