@@ -28,11 +28,11 @@ test: setup ## Run all tests
 	$(RUN) $(VENV)/pytest -m flink
 
 .PHONY: check
-check: setup ## Lint, format, types and the tests without Flink: under 2 minutes
+check: setup ## Lint, format, types and the quick tests: under 2 minutes
 	$(VENV)/ruff check $(CODE)
 	$(VENV)/ruff format --check $(CODE)
 	$(VENV)/mypy
-	$(RUN) $(VENV)/pytest -q -n auto -m "not flink"
+	$(RUN) $(VENV)/pytest -q -n auto -m "not flink and not slow"
 
 .PHONY: test-flink
 test-flink: setup ## Run only the tests that start a real Flink

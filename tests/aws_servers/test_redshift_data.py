@@ -33,6 +33,9 @@ from tests.connectors.warehouse.loads import load
 from tests.row_builders import summary
 from udfs.rows import CALLS
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = {"ClusterIdentifier": "calls", "Database": "calls"}
 MERGE = (

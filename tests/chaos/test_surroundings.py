@@ -18,6 +18,8 @@ from tests.chaos.producer import PausableClock
 from tests.chaos.warehouse import Warehouse
 from udfs.replay_plan import plan_call
 
+pytestmark = pytest.mark.slow
+
 
 def test_s3_refuses_the_job_and_not_the_judge() -> None:
     with ObjectStore() as s3, environment_of(s3.judges_environment):

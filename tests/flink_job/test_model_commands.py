@@ -20,6 +20,8 @@ from tests.training_builders import small_speech_base, tone_manifest, write_tabl
 from udfs.evaluation.run import Job, evaluate
 from udfs.models.onnx_session import GRAPH_FILE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

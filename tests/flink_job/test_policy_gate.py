@@ -41,6 +41,9 @@ from udfs.record_json import CallRecord, record_json
 from udfs.records import AudioChunk, ConsentChanged, Participant, Utterance
 from udfs.rows import REJECTS
 
+pytestmark = pytest.mark.slow
+
+
 WHO = ("customer", "agent")
 NUM_WINDOWS = 5
 WINDOW_MS = 5_000

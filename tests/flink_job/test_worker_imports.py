@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
+
 HEAVY = ("torch", "transformers", "scipy", "sklearn", "plotly", "onnx", "silero_vad")
 
 IN_A_WORKER = """

@@ -15,6 +15,9 @@ from tests.connectors.warehouse.loads import load
 from tests.row_builders import ledger, segment, summary, unheard
 from udfs.rows import CALLS, LEDGER, SEGMENTS
 
+pytestmark = pytest.mark.slow
+
+
 ROWS = {
     SEGMENTS: (segment(0), unheard(1)),
     CALLS: (summary(), summary(participant_id="all", role=None, ended_at=None)),

@@ -10,6 +10,8 @@ import pytest
 from connectors.warehouse.contract import WarehouseError
 from connectors.warehouse.embedded import embedded_postgres
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_was_committed_is_there_after_a_restart(tmp_path) -> None:
     with embedded_postgres(tmp_path / "made" / "data") as url, psycopg.connect(url) as first:

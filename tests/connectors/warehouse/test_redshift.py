@@ -22,6 +22,9 @@ from tests.connectors.warehouse.loads import load
 from tests.row_builders import ledger, segment, summary, unheard
 from udfs.rows import CALLS, LEDGER, SEGMENTS, WAREHOUSE_TABLES
 
+pytestmark = pytest.mark.slow
+
+
 BATCH = Batch(CALLS, (summary(), summary(participant_id="a1", role="agent")))
 
 

@@ -24,6 +24,9 @@ from udfs.training.manifest import read_manifest
 from udfs.training.recipe import read_recipe
 from udfs.training.train import train
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -13,6 +13,9 @@ from udfs.training.fusion_early import fit_early
 from udfs.training.fusion_late import fit_late
 from udfs.training.fusion_table import read_fusion_table
 
+pytestmark = pytest.mark.slow
+
+
 KINDS = ("late", "early")
 
 
