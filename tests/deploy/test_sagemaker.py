@@ -39,7 +39,7 @@ epochs = 1
 batch_size = 16
 """
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 
 @contextmanager

@@ -35,7 +35,10 @@ OTHER = {
     "PseudonymSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key",
 }
 # moto warns of what it cannot make: these were seen to be left out.
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 BLOCK = 512
 CALM = ("neutral", "boredom")
 
-pytestmark = [pytest.mark.shared, pytest.mark.models]
+pytestmark = [pytest.mark.shared, pytest.mark.models, pytest.mark.slow]
 
 
 class Call:
