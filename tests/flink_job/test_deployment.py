@@ -247,14 +247,15 @@ def test_an_update_that_would_lose_state_is_refused_before_anything_stops(
 def test_a_job_that_stays_ill_goes_back_to_its_snapshot(world: World, tmp_path: Path) -> None:
     world.deployment().deploy(Wanted(package(tmp_path, "one")))
     first = world.parameters()["CodeKey"]
-    world.deployment(approves=False).update(Wanted(package(tmp_path, "two")))
+    two = package(tmp_path, "two")
+    world.deployment(approves=False).update(Wanted(two))
     keys = world.clients.s3.list_objects_v2(
         Bucket=world.parameters()["CodeBucket"], Prefix="code/"
     )["Contents"]
     world.flink.ill_codes = {key["Key"] for key in keys} - {first}
 
     with pytest.raises(DeployError, match="may be restarting; the version before runs again"):
-        world.deployment().update(Wanted(package(tmp_path, "two")))
+        world.deployment().update(Wanted(two))
 
     assert world.parameters()["CodeKey"] == first
     assert world.parameters()["RestoreType"] == "RESTORE_FROM_CUSTOM_SNAPSHOT"
