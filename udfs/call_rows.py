@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from math import fsum
+from statistics import fmean
 
 from udfs.fusion import LABELS, Fuser, disagreement, label_of, score_of
 from udfs.loudness import decibels
@@ -144,7 +146,8 @@ def quarter_of(index: int, length_ms: int) -> int:
 
 
 def mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+    """Summed exactly and rounded once, so that no order shows in its last digit."""
+    return fmean(values) if values else None
 
 
 def _talk_speed_wpm(windows: list[WindowsOf]) -> float | None:
@@ -164,10 +167,10 @@ def _talk_speed_wpm(windows: list[WindowsOf]) -> float | None:
 def _loudness_dbfs(windows: Iterable[Window]) -> float | None:
     """The windows' levels, averaged as power, each by its speech."""
     heard = [w.audio.score for w in windows if w.audio and w.audio.score.loudness_dbfs is not None]
-    spoken = sum(score.speech_ratio for score in heard)
+    spoken = fsum(score.speech_ratio for score in heard)
     if not spoken:
         return None
-    power = sum(s.speech_ratio * 10 ** ((s.loudness_dbfs or 0.0) / 10) for s in heard)
+    power = fsum(s.speech_ratio * 10 ** ((s.loudness_dbfs or 0.0) / 10) for s in heard)
     return decibels(power / spoken)
 
 

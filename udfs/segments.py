@@ -8,6 +8,8 @@ on the order in which it came.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import fsum
+from statistics import fmean
 
 import msgspec
 import numpy as np
@@ -166,7 +168,7 @@ def segment(
         loudness_dbfs=heard.loudness_dbfs if heard else None,
         snr_db=heard.snr_db if heard else None,
         gap_ms=window.audio.cut.gap_ms if window.audio and heard else None,
-        word_count=sum(words_within(t.utterance, index) for t in window.texts),
+        word_count=fsum(words_within(t.utterance, index) for t in window.texts),
         audio_model_id=heard.model_id if heard else None,
         text_model_id=leading.score.model_id if leading else None,
         fusion_model_id=fused.fusion_model_id if fused else None,
@@ -215,7 +217,7 @@ def _rolling(index: int) -> range:
 def _rolling_score(index: int, windows: Mapping[int, Window], fuser: Fuser) -> float | None:
     fused = [fuse_window(windows[k], k, fuser) for k in _rolling(index) if k in windows]
     scores = [score_of(one.triple) for one in fused if one]
-    return sum(scores) / len(scores) if scores else None
+    return fmean(scores) if scores else None
 
 
 def audio_evidence(window: Window) -> AudioEvidence | None:
@@ -237,13 +239,13 @@ def text_evidence(window: Window, index: int) -> TextEvidence | None:
         for text in window.texts
         if text.score.triple
     ]
-    words = sum(weight for weight, _, _ in parts)
+    words = fsum(weight for weight, _, _ in parts)
     if not words:
         return None
-    triple = Triple(*(sum(w * t[label] for w, t, _ in parts) / words for label in range(3)))
+    triple = Triple(*(fsum(w * t[label] for w, t, _ in parts) / words for label in range(3)))
     known = [(weight, confidence) for weight, _, confidence in parts if confidence is not None]
-    known_words = sum(weight for weight, _ in known)
-    confidence = sum(w * c for w, c in known) / known_words if known_words else None
+    known_words = fsum(weight for weight, _ in known)
+    confidence = fsum(w * c for w, c in known) / known_words if known_words else None
     return TextEvidence(triple, words, confidence, _pooled_embedding(window, index))
 
 

@@ -68,7 +68,7 @@ def duckdb_arrivals(output: Path) -> Counter[int]:
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'America/New_York'")
         found = database.execute(
-            f"SELECT epoch_ms(arrival) FROM read_parquet('{output}/rejects/*/part-*')"
+            f"SELECT epoch_ms(arrival) FROM read_parquet('{output}/rejects/*/*part-*')"
         )
         return Counter(arrival for (arrival,) in found.fetchall())
 

@@ -15,7 +15,7 @@ from connectors.object_store import ENDPOINT_VARIABLE
 from tests.flink.conftest import SAMPLES, call_sentiment
 from udfs.rows import LEDGER, SEGMENTS
 
-BUCKET = "calls"
+BUCKET = "rows-in-s3"
 
 
 @pytest.fixture
