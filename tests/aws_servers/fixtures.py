@@ -83,6 +83,8 @@ def redshift(
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials it has found
     for name, value in {**CREDENTIALS, ENDPOINT_VARIABLE: s3_endpoint}.items():
         monkeypatch.setenv(name, value)
+    # Again: moto keeps one S3 a process, which another test's mock empties.
+    boto3.client("s3").create_bucket(Bucket=STAGING_BUCKET)
     schema = f"test_{uuid.uuid4().hex}"
     spec = WarehouseSpec(
         "redshift://cluster/calls/calls",
