@@ -134,7 +134,9 @@ def state_over_calls(url: str, num_calls: int, tell: Any) -> list[dict[str, int]
         groups = local_groups(given, opened.endpoint, (work_dir / "lake").as_uri())
         with JobProcess(write_properties(groups, work_dir), work_dir, runs.NULL_JOB) as process:
             send(opened.kinesis, opened.names, chats(num_calls))
-            closed = 0
+            while not (closed := _closed(url)):
+                process.check()
+                time.sleep(1)
             while closed < num_calls:
                 state_bytes = runs.next_state_bytes(process)
                 closed = _closed(url)
