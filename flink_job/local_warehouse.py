@@ -98,14 +98,10 @@ class LocalWarehouse:
     def _num_lacking(self, root: str, earlier: frozenset[str]) -> int:
         count = 0
         for table in WAREHOUSE_TABLES:
-            loaded = {_key(row, table): row.revision for row in self._rows(table)}
+            loaded = {table.key_of(row): row.revision for row in self._rows(table)}
             for row in newest(read_rows(root, table, skip=earlier), table):
-                count += loaded.get(_key(row, table), -1) < row.revision
+                count += loaded.get(table.key_of(row), -1) < row.revision
         return count
 
     def _rows(self, table: Table) -> list[Any]:
         return read_warehouse(self._session, self._spec, table, since=None)
-
-
-def _key(row: Any, table: Table) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in table.key)

@@ -61,4 +61,4 @@ class FakeWarehouse:
 
     @staticmethod
     def _key(batch: Batch, row: Any) -> tuple[Any, ...]:
-        return (batch.table.folder, *(getattr(row, name) for name in batch.table.key))
+        return (batch.table.folder, *batch.table.key_of(row))

@@ -15,7 +15,7 @@ NOT_COMPARED = ("revision", "emitted_at")
 def newest_rows(root: Root, table: Table) -> dict[tuple[Any, ...], Any]:
     """The newest row of each key."""
     rows = newest(read_rows(root, table), table)
-    return {tuple(getattr(row, name) for name in table.key): row for row in rows}
+    return {table.key_of(row): row for row in rows}
 
 
 def assert_same_rows(output: Root, reference: Root) -> None:

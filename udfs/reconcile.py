@@ -57,11 +57,6 @@ class Difference:
     columns: tuple[str, ...] = ()
 
 
-def key_of(table: Table, row: Any) -> Key:
-    """The values that tell a table's rows apart."""
-    return tuple(getattr(row, name) for name in table.key)
-
-
 def committed_twice(table: Table, files: Iterable[Sequence[Any]]) -> Iterator[Difference]:
     """Rows that a checkpoint's exactly-once should have made impossible.
 
@@ -78,13 +73,13 @@ def committed_twice(table: Table, files: Iterable[Sequence[Any]]) -> Iterator[Di
         seen = everywhere if has_time else Counter[Key]()
         for row in rows:
             told = (
-                *key_of(table, row),
+                *table.key_of(row),
                 getattr(row, "revision", None),
                 getattr(row, "emitted_at", None),
             )
             seen[told] += 1
             if seen[told] > 1:
-                yield Difference("committed twice", table, key_of(table, row), "lake")
+                yield Difference("committed twice", table, table.key_of(row), "lake")
 
 
 def open_calls(segments: Iterable[Segment], ledgers: Iterable[Ledger]) -> set[str]:
@@ -96,7 +91,7 @@ def within_lake(
     segments: Sequence[Segment], summaries: Sequence[Summary], ledgers: Sequence[Ledger]
 ) -> Iterator[Difference]:
     """What the newest rows of closed calls contradict each other in."""
-    revisions = {key_of(LEDGER, row): row.revision for row in ledgers}
+    revisions = {LEDGER.key_of(row): row.revision for row in ledgers}
     closed = {row.call_id for row in ledgers}
     windows: defaultdict[Key, list[Segment]] = defaultdict(list)
     for segment in segments:
@@ -104,9 +99,9 @@ def within_lake(
             windows[segment.call_id, segment.participant_id].append(segment)
             windows[segment.call_id, ALL_PARTICIPANTS].append(segment)
     for ledger in ledgers:
-        columns = tuple(_columns_unlike(ledger, windows[key_of(LEDGER, ledger)]))
+        columns = tuple(_columns_unlike(ledger, windows[LEDGER.key_of(ledger)]))
         if columns:
-            key = key_of(LEDGER, ledger)
+            key = LEDGER.key_of(ledger)
             yield Difference("segments differ from ledger", LEDGER, key, "lake", columns)
     for call_id in sorted(closed):
         if (call_id, ALL_PARTICIPANTS) not in revisions:
@@ -114,7 +109,7 @@ def within_lake(
     for key in sorted(windows.keys() - revisions.keys()):
         if key[1] != ALL_PARTICIPANTS:
             yield Difference("no ledger of the segments", LEDGER, key, "lake")
-    told = {key_of(CALLS, row): row.revision for row in summaries}
+    told = {CALLS.key_of(row): row.revision for row in summaries}
     for key in sorted(revisions.keys() - told.keys()):
         yield Difference("no summary", CALLS, key, "lake")
     for key in sorted(told.keys() - revisions.keys()):
@@ -151,10 +146,10 @@ def against(
         ours: the newest of the lake, one for each key.
         theirs: the other's; a key that stands twice counts as committed twice.
     """
-    known = {key_of(table, row): row for row in ours}
+    known = {table.key_of(row): row for row in ours}
     others: dict[Key, Any] = {}
     for row in theirs:
-        key = key_of(table, row)
+        key = table.key_of(row)
         if key in others:
             yield Difference("committed twice", table, key, side)
         others[key] = row

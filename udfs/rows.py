@@ -175,6 +175,10 @@ class Table:
         """The columns in order, without the partition ``dt``."""
         return tuple(_columns(self.row))
 
+    def key_of(self, row: Any) -> tuple[Any, ...]:
+        """The values that tell a row of this table from the others."""
+        return tuple(getattr(row, name) for name in self.key)
+
 
 def _columns(row: type[Any]) -> Iterator[Column]:
     hints = get_type_hints(row, include_extras=True)
@@ -211,7 +215,7 @@ def newest(rows: Iterable[Any], table: Table) -> list[Any]:
     """
     kept: dict[tuple[Any, ...], Any] = {}
     for row in rows:
-        key = tuple(getattr(row, name) for name in table.key)
+        key = table.key_of(row)
         before = kept.get(key)
         if before is None or getattr(row, "revision", 0) >= getattr(before, "revision", 0):
             kept[key] = row

@@ -14,7 +14,6 @@ while rows wait.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ import msgspec
 
 from connectors.warehouse.contract import Batch, LoadError, Warehouse
 from udfs.kept_state import KeptState
-from udfs.rows import Table
+from udfs.rows import Table, newest
 
 _LOG = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
@@ -145,12 +144,12 @@ class Loader:
         )
 
     def _begin(self, state: LoadState, rows: RowStore, now_ms: int) -> None:
-        packed = _newest_of_each_key(self._table, rows.take_gathered())
-        rows.keep_loading(packed)
+        gathered = (unpack_row(self._table, packed) for packed in rows.take_gathered())
+        self._batch = Batch(self._table, tuple(newest(gathered, self._table)))
+        rows.keep_loading([pack_row(row) for row in self._batch.rows])
         state.num_rows = state.num_bytes = 0
         state.gathering_since_ms = None
         state.is_loading, state.attempt, state.statement_id = True, 0, None
-        self._batch = None
         self._submit(state, rows, now_ms)
 
     def _look_after(self, state: LoadState, rows: RowStore, now_ms: int) -> None:
@@ -194,20 +193,9 @@ class Loader:
         )
 
     def _batch_of(self, rows: RowStore) -> Batch:
-        """What is loading; read from the state once, and after a restart."""
+        """What is loading; read from the state after a restart."""
         if self._batch is None:
             self._batch = Batch(
                 self._table, tuple(unpack_row(self._table, packed) for packed in rows.loading())
             )
         return self._batch
-
-
-def _newest_of_each_key(table: Table, packed: Iterable[bytes]) -> list[bytes]:
-    """The rows of the highest revision; of two equal ones the later stays."""
-    newest: dict[tuple[Any, ...], tuple[int, bytes]] = {}
-    for one in packed:
-        values = _decode(one)
-        key = tuple(values[name] for name in table.key)
-        if key not in newest or values["revision"] >= newest[key][0]:
-            newest[key] = (values["revision"], one)
-    return [one for _, one in newest.values()]

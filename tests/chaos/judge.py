@@ -61,8 +61,8 @@ def _reconciled(world: World) -> Iterator[str]:
 
 
 def _wrong_rows(table: Table, rows: list[Any], expected: list[Any]) -> Iterator[str]:
-    actual = {_key(row, table): row for row in newest(rows, table)}
-    wanted = {_key(row, table): row for row in expected}
+    actual = {table.key_of(row): row for row in newest(rows, table)}
+    wanted = {table.key_of(row): row for row in expected}
     for word, keys in (("lacks", wanted.keys() - actual), ("has too much", actual.keys() - wanted)):
         if keys:
             yield f"{table.folder} {word} {len(keys)} keys, such as {sorted(keys)[:_SHOWN]}"
@@ -87,7 +87,3 @@ def _doubled_rows(table: Table, rows: list[Any]) -> Iterator[str]:
 def _content(row: Any) -> tuple[Any, ...]:
     names = [field.name for field in dataclasses.fields(row) if field.name != "emitted_at"]
     return tuple(getattr(row, name) for name in names)
-
-
-def _key(row: Any, table: Table) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in table.key)

@@ -49,9 +49,7 @@ def test_a_view_has_the_newest_rows(tmp_path, table, rows):
         database.execute(sqlglot.transpile(view, read="athena", write="duckdb")[0])
         keys = ", ".join(table.key)
         found = database.execute(f"SELECT {keys} FROM calls.{table.folder}_newest").fetchall()
-        assert sorted(found) == sorted(
-            tuple(getattr(row, name) for name in table.key) for row in newest(rows, table)
-        )
+        assert sorted(found) == sorted(map(table.key_of, newest(rows, table)))
         if table is SEGMENTS:
             scores = database.execute("SELECT score FROM calls.segments_newest").fetchall()
             best = max(rows[:2], key=lambda row: (row.revision, row.emitted_at))

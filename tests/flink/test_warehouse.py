@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from connectors.object_store import ENDPOINT_VARIABLE
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.embedded import embedded_postgres
@@ -22,19 +22,16 @@ from connectors.warehouse.opening import open_session
 from connectors.warehouse.reader import read_warehouse
 from tests.aws_servers.redshift_data import Redshift, serving
 from tests.flink.conftest import SAMPLES, call_sentiment
-from udfs.rows import SEGMENTS, WAREHOUSE_TABLES, Table
+from tests.row_comparison import newest_rows
+from udfs.rows import SEGMENTS, WAREHOUSE_TABLES
 
 Rows = dict[tuple[Any, ...], Any]
-
-
-def by_key(rows: list[Any], table: Table) -> Rows:
-    return {tuple(getattr(row, name) for name in table.key): row for row in rows}
 
 
 def loaded(spec: WarehouseSpec) -> dict[str, Rows]:
     session = open_session(spec)
     found = {
-        table.folder: by_key(read_warehouse(session, spec, table, None), table)
+        table.folder: {table.key_of(row): row for row in read_warehouse(session, spec, table, None)}
         for table in WAREHOUSE_TABLES
     }
     session.close()
@@ -42,10 +39,7 @@ def loaded(spec: WarehouseSpec) -> dict[str, Rows]:
 
 
 def in_the_lake(root: str | Path) -> dict[str, Rows]:
-    return {
-        table.folder: by_key(newest(read_rows(root, table), table), table)
-        for table in WAREHOUSE_TABLES
-    }
+    return {table.folder: newest_rows(root, table) for table in WAREHOUSE_TABLES}
 
 
 def without_emission(rows: Rows) -> Rows:
@@ -83,7 +77,7 @@ def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
         compared = call_sentiment("reconcile", "--output", tmp_path / "two", "--warehouse", url)
         assert compared.returncode == 0, compared.stdout
 
-    revisions = Counter(by_key_of(row) for row in read_rows(tmp_path / "one", SEGMENTS))
+    revisions = Counter(map(SEGMENTS.key_of, read_rows(tmp_path / "one", SEGMENTS)))
     assert max(revisions.values()) > 1
     for table, rows in in_the_lake(tmp_path / "one").items():
         assert without_emission(after_one[table]) == without_emission(rows)
@@ -93,10 +87,6 @@ def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
     for key, ledger in after_two["ledger"].items():  # that they came again is counted there
         before = after_one["ledger"][key]
         assert replace(ledger, chunks_duplicate=before.chunks_duplicate) == before
-
-
-def by_key_of(row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in SEGMENTS.key)
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_a_row_lost_or_added_is_found(table, data):
     gone = fewer.pop(data.draw(st.integers(0, len(rows) - 1)))
     (missing,) = against("warehouse", table, rows, fewer)
     (unknown,) = against("warehouse", table, fewer, rows)
-    key = tuple(getattr(gone, name) for name in table.key)
+    key = table.key_of(gone)
     assert (missing.kind, missing.key) == ("missing", key)
     assert (unknown.kind, unknown.key) == ("unknown to the lake", key)
 
