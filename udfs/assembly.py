@@ -21,7 +21,8 @@ from udfs.fusion import Fuser
 from udfs.kept_state import KeptState
 from udfs.records import Announced, CallClosed, ConsentRuled, Participant
 from udfs.rows import Ledger, Segment, Summary
-from udfs.segments import ROLLING_WINDOWS, ScoredAudio, ScoredText, Window, segment, windows_of
+from udfs.segments import ROLLING_WINDOWS, ScoredAudio, ScoredText, Window, segment
+from udfs.windows import windows_of
 
 VERSION = 1
 

@@ -29,7 +29,7 @@ from udfs.records import (
     Windows,
     WithheldText,
 )
-from udfs.windows import WINDOW_MS, chunk_end_us, last_window_of, window_of
+from udfs.windows import WINDOW_MS, is_chat, window_of, windows_of, windows_touched
 
 ANNOUNCED_MS = -1
 
@@ -88,7 +88,7 @@ class Gate:
         """What may be done with an utterance: with consent in all windows it touches."""
         rulings = [
             self._text(party, utterance.language, is_chat(utterance), window)
-            for window in windows_touched(utterance)
+            for window in windows_of(utterance)
         ]
         return next((ruling for ruling in rulings if ruling.is_withheld), rulings[0])
 
@@ -125,20 +125,6 @@ class Gate:
             party, lambda window: self._text(party, language, is_written, window).is_withheld
         )
         return WithheldText(language, is_written, windows)
-
-
-def is_chat(utterance: Utterance) -> bool:
-    """Whether it was written: what is spoken takes time."""
-    return utterance.start_ms == utterance.end_ms
-
-
-def windows_touched(record: AudioChunk | Utterance) -> range:
-    """Every window that a chunk or an utterance lies in."""
-    if isinstance(record, AudioChunk):
-        first = window_of(record.offset_ms)
-        return range(first, max(first, last_window_of(chunk_end_us(record))) + 1)
-    first = window_of(record.start_ms)
-    return range(first, window_of(max(record.end_ms - 1, record.start_ms)) + 1)
 
 
 def rests_from(change: ConsentChanged) -> int:

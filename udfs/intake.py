@@ -34,10 +34,8 @@ from udfs.call_state import (
 from udfs.gate import (
     Gate,
     consent_at,
-    is_chat,
     is_withheld,
     may_keep,
-    windows_touched,
     without_withheld,
 )
 from udfs.policy import Policy
@@ -64,8 +62,10 @@ from udfs.windows import (
     WindowSignal,
     arrange,
     chunk_end_us,
+    is_chat,
     last_window_of,
     window_of,
+    windows_touched,
 )
 from udfs.words import count_words
 

@@ -15,7 +15,7 @@ from udfs.call_folder import CallFolder, RecordedParticipant
 from udfs.call_rows import ledger_rows, summary_rows
 from udfs.call_state import Party
 from udfs.fusion import Fuser
-from udfs.gate import Gate, is_withheld, rests_from, windows_touched, without_withheld
+from udfs.gate import Gate, is_withheld, rests_from, without_withheld
 from udfs.models.scorer import AudioScorer, Text, TextScorer
 from udfs.policy import Policy, read_policy
 from udfs.pseudonyms import Pseudonyms
@@ -33,8 +33,8 @@ from udfs.replay_plan import call_started, cut_chunks
 from udfs.rows import Ledger, Segment, Summary
 from udfs.score_text import WITHHELD_TEXT, TextScore, score_texts
 from udfs.score_window import WITHHELD_AUDIO, SpeechDetector, score_signals
-from udfs.segments import ScoredAudio, ScoredText, Window, segment, windows_of
-from udfs.windows import arrange, chunk_end_us, window_of
+from udfs.segments import ScoredAudio, ScoredText, Window, segment
+from udfs.windows import arrange, chunk_end_us, window_of, windows_of, windows_touched
 from udfs.words import count_words
 
 CHUNK_MS = 200

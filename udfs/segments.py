@@ -29,7 +29,7 @@ from udfs.records import ConsentRuled, Participant, UtteranceAccepted, WindowCut
 from udfs.rows import EpochMs, Segment
 from udfs.score_text import WITHHELD_TEXT, TextScore
 from udfs.score_window import WITHHELD_AUDIO, WindowScore
-from udfs.windows import WINDOW_MS, window_of
+from udfs.windows import WINDOW_MS, is_chat, window_of, windows_of
 
 ROLLING_WINDOWS = 6
 """30 s: a window and the five before it."""
@@ -75,7 +75,7 @@ def _without_withheld(
     text: ScoredText, stretches: Mapping[tuple[str, bool], tuple[Windows, ...]]
 ) -> ScoredText:
     utterance = text.utterance
-    kind = (utterance.language, utterance.start_ms == utterance.end_ms)
+    kind = (utterance.language, is_chat(utterance))
     if not any(lies_within(k, stretches.get(kind, ())) for k in windows_of(utterance)):
         return text
     return ScoredText(msgspec.structs.replace(utterance, num_words=0, withheld=True), WITHHELD_TEXT)
@@ -83,13 +83,6 @@ def _without_withheld(
 
 def lies_within(window: int, stretches: tuple[Windows, ...]) -> bool:
     return any(first <= window and (end is None or window < end) for first, end in stretches)
-
-
-def windows_of(utterance: UtteranceAccepted) -> range:
-    """The windows that an utterance overlaps; one without length lies in that of its start."""
-    first = window_of(utterance.start_ms)
-    last = window_of(max(utterance.end_ms - 1, utterance.start_ms))
-    return range(first, last + 1)
 
 
 def words_within(utterance: UtteranceAccepted, window: int) -> float:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from udfs.audio_codec import BYTES_PER_SAMPLE, SILENCE, samples_at_ms
-from udfs.records import AudioChunk, Encoding
+from udfs.records import AudioChunk, Encoding, Utterance, UtteranceAccepted
 
 WINDOW_MS = 5_000
 WINDOW_US = WINDOW_MS * 1_000
@@ -30,6 +30,23 @@ _SAMPLE_GRID_US = 100
 def window_of(at_ms: int) -> int:
     """The index k of the window ``[5k, 5k+5)`` s that holds an instant of call time."""
     return at_ms // WINDOW_MS
+
+
+def windows_of(utterance: Utterance | UtteranceAccepted) -> range:
+    """The windows that an utterance overlaps; one without length lies in that of its start."""
+    first = window_of(utterance.start_ms)
+    return range(first, window_of(max(utterance.end_ms - 1, utterance.start_ms)) + 1)
+
+
+def windows_touched(chunk: AudioChunk) -> range:
+    """Every window that a chunk lies in."""
+    first = window_of(chunk.offset_ms)
+    return range(first, max(first, last_window_of(chunk_end_us(chunk))) + 1)
+
+
+def is_chat(utterance: Utterance | UtteranceAccepted) -> bool:
+    """Whether it was written: what is spoken takes time."""
+    return utterance.start_ms == utterance.end_ms
 
 
 def duration_us(num_samples: int, sample_rate_hz: int) -> int:

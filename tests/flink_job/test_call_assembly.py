@@ -25,8 +25,8 @@ from udfs.audio_codec import samples_at_ms
 from udfs.call_rows import ledger_rows, summary_rows
 from udfs.records import AudioChunk, Utterance, UtteranceAccepted, WindowCut, WindowLedger
 from udfs.rows import CALLS, LEDGER, SEGMENTS
-from udfs.segments import ScoredAudio, ScoredText, Window, segment, windows_of
-from udfs.windows import arrange, chunk_end_us, last_window_of, window_of
+from udfs.segments import ScoredAudio, ScoredText, Window, segment
+from udfs.windows import arrange, chunk_end_us, last_window_of, window_of, windows_of
 from udfs.words import count_words
 
 T0 = STARTED_AT_MS
