@@ -5,47 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from udfs.models.contract import Answer, ModelSpec, Prior, Triple, check_rate
+from udfs.models.contract import ModelSpec, check_rate
 from udfs.models.log_mel import LogMel
-from udfs.models.onnx_session import Network, OnnxModel, load_onnx, read_json
-from udfs.models.outputs import embedding_bytes
+from udfs.models.onnx_session import OnnxClassifier, OnnxModel, load_onnx, read_json
 from udfs.models.source import Source
 
 
-class OnnxAudio:
-    """An ``AudioModel`` and ``EmbeddingModel``."""
+class OnnxAudio(OnnxClassifier[NDArray[np.float32]]):
+    """An ``AudioModel``."""
 
     def __init__(self, model: OnnxModel, features: LogMel) -> None:
-        self._model = model
+        super().__init__(model)
         self._features = features
 
-    @property
-    def model_id(self) -> str:
-        return self._model.outputs.model_id
-
-    @property
-    def operating_prior(self) -> Prior | None:
-        """Shares the probabilities are corrected to; None: they are not."""
-        return self._model.outputs.operating_prior
-
-    @property
-    def embedding_size(self) -> int:
-        return self._model.graph.embedding_size
-
-    def inputs(self, waveform: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-        """What the network is given, by name."""
-        log_mel, active = self._features(waveform)
+    def inputs(self, given: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+        log_mel, active = self._features(given)
         return {"input_features": log_mel[None], "attention_mask": active[None]}
-
-    def probabilities(self, waveform: NDArray[np.float32]) -> Triple:
-        return self._model.outputs.triple(self._network(waveform).logits)
-
-    def answer(self, given: NDArray[np.float32]) -> Answer:
-        logits, embedding = self._network(given)
-        return Answer(self._model.outputs.triple(logits), embedding_bytes(embedding))
-
-    def _network(self, waveform: NDArray[np.float32]) -> Network:
-        return self._model.graph(self.inputs(waveform))
 
 
 def load_onnx_audio(spec: ModelSpec, source: Source) -> OnnxAudio:

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from udfs.models.contract import ModelError, ModelSpec
+from udfs.models.contract import Answer, ModelError, ModelSpec, Prior, Triple
 from udfs.models.memory import release_library_pages
-from udfs.models.outputs import Outputs, outputs_of
+from udfs.models.outputs import Outputs, embedding_bytes, outputs_of
 from udfs.models.source import WEIGHTS_FILE, Source
 
 GRAPH_FILE = "model.onnx"
 WEIGHTS_KEY = "weights_sha256"
 OUTPUTS = ("logits", "pooled_embedding")
+Given_contra = TypeVar("Given_contra", contravariant=True)
+
 REMEDY = "write it anew with call-sentiment export, or set runtime torch"
 
 
@@ -84,6 +87,40 @@ class OnnxModel(NamedTuple):
     graph: Graph
     outputs: Outputs
     config: SimpleNamespace
+
+
+class OnnxClassifier(ABC, Generic[Given_contra]):
+    """What audio and text models have in common: an ``EmbeddingModel`` over a graph."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+
+    @property
+    def model_id(self) -> str:
+        return self._model.outputs.model_id
+
+    @property
+    def operating_prior(self) -> Prior | None:
+        """Shares the probabilities are corrected to; None: they are not."""
+        return self._model.outputs.operating_prior
+
+    @property
+    def embedding_size(self) -> int:
+        return self._model.graph.embedding_size
+
+    @abstractmethod
+    def inputs(self, given: Given_contra) -> dict[str, NDArray[np.generic]]:
+        """What the network is given, by name."""
+
+    def probabilities(self, given: Given_contra, /) -> Triple:
+        return self._model.outputs.triple(self._network(given).logits)
+
+    def answer(self, given: Given_contra) -> Answer:
+        logits, embedding = self._network(given)
+        return Answer(self._model.outputs.triple(logits), embedding_bytes(embedding))
+
+    def _network(self, given: Given_contra) -> Network:
+        return self._model.graph(self.inputs(given))
 
 
 def load_onnx(spec: ModelSpec, source: Source) -> OnnxModel:

@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from udfs.models.contract import Answer, ModelSpec, Prior, Triple
-from udfs.models.onnx_session import Network, OnnxModel, load_onnx, read_json
-from udfs.models.outputs import embedding_bytes
+from udfs.models.contract import ModelSpec
+from udfs.models.onnx_session import OnnxClassifier, OnnxModel, load_onnx, read_json
 from udfs.models.source import Source
 from udfs.models.utterances import longest_input, without_surrogates
 
 
-class OnnxText:
-    """A ``TextModel`` and ``EmbeddingModel``."""
+class OnnxText(OnnxClassifier[str]):
+    """A ``TextModel``."""
 
     def __init__(self, model: OnnxModel, tokenizer: Tokenizer, max_tokens: int) -> None:
-        self._model = model
+        super().__init__(model)
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
 
-    @property
-    def model_id(self) -> str:
-        return self._model.outputs.model_id
-
-    @property
-    def operating_prior(self) -> Prior | None:
-        """Shares the probabilities are corrected to; None: they are not."""
-        return self._model.outputs.operating_prior
-
-    @property
-    def embedding_size(self) -> int:
-        return self._model.graph.embedding_size
-
-    def probabilities(self, text: str) -> Triple:
-        return self._model.outputs.triple(self._network(text).logits)
-
-    def answer(self, given: str) -> Answer:
-        logits, embedding = self._network(given)
-        return Answer(self._model.outputs.triple(logits), embedding_bytes(embedding))
-
-    def _network(self, text: str) -> Network:
-        tokens = self._tokenizer.encode(without_surrogates(text))
-        return self._model.graph({"input_ids": np.array([tokens.ids], dtype=np.int64)})
+    def inputs(self, given: str) -> dict[str, NDArray[np.generic]]:
+        tokens = self._tokenizer.encode(without_surrogates(given))
+        return {"input_ids": np.array([tokens.ids], dtype=np.int64)}
 
 
 def load_onnx_text(spec: ModelSpec, source: Source) -> OnnxText:
