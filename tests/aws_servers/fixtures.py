@@ -75,14 +75,17 @@ def redshift_server(
 
 
 @pytest.fixture
-def redshift(
-    redshift_server: tuple[Redshift, str], s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RedshiftPlace]:
-    """The cluster without faults, for one test; AWS' environment variables name S3."""
-    server, url = redshift_server
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials it has found
+def aws_on_s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """AWS' environment variables name S3, for one test and its child processes; where it is."""
     for name, value in {**CREDENTIALS, ENDPOINT_VARIABLE: s3_endpoint}.items():
         monkeypatch.setenv(name, value)
+    return s3_endpoint
+
+
+@pytest.fixture
+def redshift(redshift_server: tuple[Redshift, str], aws_on_s3: str) -> Iterator[RedshiftPlace]:
+    """The cluster without faults, for one test; AWS' environment variables name S3."""
+    server, url = redshift_server
     # Again: moto keeps one S3 a process, which another test's mock empties.
     boto3.client("s3").create_bucket(Bucket=STAGING_BUCKET)
     schema = f"test_{uuid.uuid4().hex}"
@@ -93,5 +96,5 @@ def redshift(
         endpoint=url,
     )
     server.faults = Faults()
-    yield RedshiftPlace(server, url, s3_endpoint, spec)
+    yield RedshiftPlace(server, url, aws_on_s3, spec)
     server.faults = Faults()

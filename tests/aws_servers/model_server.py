@@ -17,9 +17,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import unquote
+
+from tests.aws_servers.http_server import Handler, Server, running
 
 Fault = Literal[
     "throttled", "unavailable", "hangs", "garbage", "refused", "model_error", "dropped", "partial"
@@ -78,15 +79,12 @@ class ModelServer:
             self._in_flight -= 1
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 65_536
+class _Handler(Handler):
     server: _Http
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
         model = self.server.model
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         request = model.enter(unquote(self.path), dict(self.headers.items()), body)
         try:
             if model.latency_s:
@@ -134,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = json.dumps([{"label": one, "score": score} for one, score in scores]).encode()
         if fault == "garbage":
             answer = b"<html>what is this?"
-        return self._send(
+        return self.send(
             200, answer, "application/json", {"x-Amzn-Invoked-Production-Variant": variant}
         )
 
@@ -213,44 +211,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _json(self, status: int, body: dict[str, Any], error: str | None = None) -> None:
         headers = {"x-amzn-errortype": error} if error else {}
-        self._send(status, json.dumps(body).encode(), "application/json", headers)
-
-    def _send(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": content_type, **headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: a request is call data."""
+        self.send(status, json.dumps(body).encode(), "application/json", headers)
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
+class _Http(Server):
     def __init__(self, model: ModelServer, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, _Handler)
         self.model = model
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that gave up is no news."""
 
 
 @contextmanager
 def serving(model: ModelServer, port: int = 0) -> Iterator[str]:
     """The server's URL while it runs."""
-    http = _Http(model, port)
-    thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        http.server_close()
+    with running(_Http(model, port)) as url:
+        yield url
 
 
 if __name__ == "__main__":

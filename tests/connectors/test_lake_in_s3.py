@@ -6,11 +6,10 @@ import pytest
 from connectors.lake_compact import CompactionRules, compact
 from connectors.lake_files import Lake, LakeError
 from connectors.lake_reader import newest, read_rows, write_rows
-from connectors.object_store import ENDPOINT_VARIABLE, flink_options
+from connectors.object_store import flink_options
 from flink_job.preflight import check_output
 from flink_job.setting_types import SettingsError
 from flink_job.settings import parse_settings
-from tests.aws_servers.fixtures import CREDENTIALS
 from tests.row_builders import STARTED_AT, summary
 from udfs.rows import CALLS, partition_date
 
@@ -21,11 +20,7 @@ ROOT = "s3a://encrypted-lake/sentiment"
 
 
 @pytest.fixture
-def s3(s3_endpoint, monkeypatch):
-    monkeypatch.setenv(ENDPOINT_VARIABLE, s3_endpoint)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials it has found
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
+def s3(aws_on_s3):
     client = boto3.client("s3")
     client.create_bucket(Bucket=BUCKET)
     yield client

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from connectors.lake_reader import read_rows
-from connectors.object_store import ENDPOINT_VARIABLE
 from tests.flink.conftest import SAMPLES, call_sentiment
 from udfs.rows import LEDGER, SEGMENTS
 
@@ -19,17 +16,9 @@ BUCKET = "rows-in-s3"
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def bucket(aws_on_s3: str) -> str:
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    yield BUCKET
-    server.stop()
+    return BUCKET
 
 
 def test_rows_go_to_s3(bucket: str, tmp_path: Path) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from connectors.lake_reader import read_rows
-from connectors.object_store import ENDPOINT_VARIABLE
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.opening import open_session
 from connectors.warehouse.reader import read_warehouse
+from flink_job.local import write_properties
 from tests.aws_servers.redshift_data import Redshift, serving
 from tests.flink.conftest import SAMPLES, call_sentiment
 from tests.row_comparison import newest_rows
@@ -49,19 +46,9 @@ def without_emission(rows: Rows) -> Rows:
     }
 
 
-def write_settings(folder: Path, **groups: dict[str, str]) -> Path:
-    path = folder / "settings.json"
-    path.write_text(
-        json.dumps(
-            [{"PropertyGroupId": name, "PropertyMap": group} for name, group in groups.items()]
-        )
-    )
-    return path
-
-
 def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
     """Late words raise revisions: the lake keeps all of them, the warehouse the newest."""
-    settings = write_settings(tmp_path, calls={"text.wait.ms": "0"})
+    settings = write_properties({"calls": {"text.wait.ms": "0"}}, tmp_path)
     command = ("local", "--calls", SAMPLES, "--speed", "4", "--shuffle-ms", "4000")
     command += ("--properties", settings)
     with embedded_postgres(tmp_path / "postgres") as url:
@@ -90,17 +77,9 @@ def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+def s3(aws_on_s3: str) -> str:
     boto3.client("s3").create_bucket(Bucket="calls")
-    yield "s3a://calls"
-    server.stop()
+    return "s3a://calls"
 
 
 def test_redshift_by_the_data_api_has_what_the_lake_in_s3_has(s3: str, tmp_path: Path) -> None:
@@ -108,11 +87,13 @@ def test_redshift_by_the_data_api_has_what_the_lake_in_s3_has(s3: str, tmp_path:
     url = "redshift://workgroup/calls/calls"
     with Redshift(tmp_path / "redshift").running() as redshift, serving(redshift) as endpoint:
         warehouse = {"endpoint": endpoint, "staging.root": f"{s3}/staging"}
-        settings = write_settings(
+        settings = write_properties(
+            {
+                "streams": {"audio.stream": "audio", "text.stream": "text"},
+                "lake": {"root": f"{s3}/lake"},
+                "warehouse": {"url": url, **warehouse},
+            },
             tmp_path,
-            streams={"audio.stream": "audio", "text.stream": "text"},
-            lake={"root": f"{s3}/lake"},
-            warehouse={"url": url, **warehouse},
         )
         done = call_sentiment(
             "local", "--calls", tmp_path / "calls", "--output", f"{s3}/lake", "--speed", "max",

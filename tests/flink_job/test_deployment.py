@@ -16,29 +16,17 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from connectors.deployment.errors import DeployError
-from connectors.deployment.stack import ChangeSet, Clock
+from connectors.deployment.stack import ChangeSet
 from flink_job import deploy_commands
 from flink_job.cli import app
 from flink_job.deployment import Clients, Deployment, Wanted
 from flink_job.savepoint import HERE
 from flink_job.setting_types import SettingsError
 from tests.deploy.aws_stand_in import FlinkApplication, teach_moto
+from tests.deploy.hand_clock import HandClock
 
 REGION = "eu-west-1"
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning")
-
-
-class HandClock(Clock):
-    """Sleeping is what moves it."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now_s(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 class Flink:

@@ -1,7 +1,6 @@
 """The command as a user runs it, against folders and an embedded PostgreSQL."""
 
 import dataclasses
-import json
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +10,7 @@ from connectors.warehouse.contract import Batch
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.opening import open_session, open_warehouse
 from flink_job.cli import app
+from flink_job.local import write_properties
 from tests.connectors.warehouse.conftest import (  # noqa: F401 - fixtures
     empty_spec,
     session,
@@ -148,13 +148,7 @@ def test_redshift_of_the_settings_is_held_against_the_lake(lake, redshift):
             "endpoint": spec.endpoint,
         },
     }
-    properties = lake / "properties.json"
-    properties.write_text(
-        json.dumps(
-            [{"PropertyGroupId": name, "PropertyMap": group} for name, group in groups.items()]
-        )
-    )
-    done = run("--output", lake, "--properties", properties)
+    done = run("--output", lake, "--properties", write_properties(groups, lake))
     assert done.exit_code == 0, done.output
     assert lines_of("segments", done) == ["segments", "2", "3", "2"]
 

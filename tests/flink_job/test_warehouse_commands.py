@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 
 import psycopg
@@ -10,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flink_job.cli import app
+from flink_job.local import write_properties
 
 
 def call(*arguments) -> tuple[int, str]:
@@ -30,11 +30,7 @@ def properties(tmp_path, postgres_url, schema):
         "lake": {"root": str(tmp_path / "lake")},
         "warehouse": {"url": postgres_url, "db.schema": schema},
     }
-    path = tmp_path / "properties.json"
-    path.write_text(
-        json.dumps([{"PropertyGroupId": k, "PropertyMap": v} for k, v in groups.items()])
-    )
-    return path
+    return write_properties(groups, tmp_path)
 
 
 def test_migrate_applies_once_and_says_what(properties, schema) -> None:
@@ -64,15 +60,11 @@ def test_options_stand_for_the_settings(postgres_url, properties, schema) -> Non
 
 
 def test_settings_without_a_warehouse_are_wrong_use(tmp_path) -> None:
-    path = tmp_path / "properties.json"
     groups = {
         "streams": {"audio.stream": "audio", "text.stream": "text"},
         "lake": {"root": str(tmp_path)},
     }
-    path.write_text(
-        json.dumps([{"PropertyGroupId": k, "PropertyMap": v} for k, v in groups.items()])
-    )
-    code, said = call("migrate", "--properties", path)
+    code, said = call("migrate", "--properties", write_properties(groups, tmp_path))
 
     assert code == 2
     assert "--url" in said

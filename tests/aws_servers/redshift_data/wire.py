@@ -9,17 +9,16 @@ goes wrong, as JSON of ``Faults``; fields that are left out stay as they are.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import botocore.session
 from botocore.validate import ParamValidator
 from pydantic import ValidationError
 
+from tests.aws_servers.http_server import Handler, Server, running
 from tests.aws_servers.redshift_data.faults import Faults
 from tests.aws_servers.redshift_data.statements import (
     Part,
@@ -57,21 +56,18 @@ def _service_model() -> Any:
     return botocore.session.get_session().get_service_model("redshift-data")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 65_536
+class _Handler(Handler):
     server: _Http
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         if self.path == "/_faults":
             self._send(200, json.loads(self.server.redshift.faults.model_dump_json()))
         else:
             self._send(404, {})
 
-    def do_PUT(self) -> None:
+    def do_PUT(self) -> None:  # noqa: N802 - http.server's name
         redshift = self.server.redshift
-        asked = self._body()
+        asked = self.body()
         if self.path != "/_faults":
             return self._send(404, {})
         try:
@@ -80,9 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(400, {"error": str(error)})
         return self._send(200, json.loads(redshift.faults.model_dump_json()))
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
         redshift = self.server.redshift
-        body = self._body()
+        body = self.body()
         if redshift.faults.down == "dropped":
             self.close_connection = True
             return
@@ -236,24 +232,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     # --- all -------------------------------------------------------------------------------------
 
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
     def _send(
         self, status: int, answer: dict[str, Any], headers: dict[str, str] | None = None
     ) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: a request is call data."""
+        self.send(status, json.dumps(answer).encode(), "application/x-amz-json-1.1", headers)
 
 
 def _target(statement: Statement) -> dict[str, Any]:
@@ -276,26 +258,14 @@ def _described(part: Part) -> dict[str, Any]:
     return described | ({"Error": part.error} if part.error else {})
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-
+class _Http(Server):
     def __init__(self, redshift: Redshift, port: int, page_rows: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, _Handler)
         self.redshift, self.page_rows = redshift, page_rows
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that gave up is no news."""
 
 
 @contextmanager
 def serving(redshift: Redshift, port: int = 0, page_rows: int = PAGE_ROWS) -> Iterator[str]:
     """The server's URL while it runs."""
-    http = _Http(redshift, port, page_rows)
-    thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        http.server_close()
+    with running(_Http(redshift, port, page_rows)) as url:
+        yield url

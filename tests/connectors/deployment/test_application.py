@@ -11,22 +11,9 @@ from botocore.stub import ANY, Stubber
 
 from connectors.deployment.application import Application
 from connectors.deployment.errors import DeployError
-from connectors.deployment.stack import Clock
+from tests.deploy.hand_clock import HandClock
 
 ARN = "arn:aws:kinesisanalytics:eu-west-1:123456789012:application/calls"
-
-
-class HandClock(Clock):
-    """Sleeping is what moves it."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now_s(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 def client(service: str) -> Any:
