@@ -94,8 +94,5 @@ clean: ## Remove all that was made here: build, .venv, caches
 build/pyflink-dependencies.jar: deploy/pom.xml | .venv/.locked
 	deploy/setup/jar.sh
 
-build/kinesalite/.ready: deploy/kinesalite/package-lock.json | .venv/.locked
-	deploy/setup/kinesalite.sh
-
-build/guard/.ready: deploy/guard/package-lock.json | .venv/.locked
-	deploy/setup/guard.sh
+build/kinesalite/.ready build/guard/.ready: build/%/.ready: deploy/%/package-lock.json | .venv/.locked
+	deploy/setup/npm.sh $*

@@ -84,7 +84,7 @@ def test_cfn_lint_has_nothing_to_say(path: Path) -> None:
 
 def test_aws_own_rules_are_followed_but_where_we_say_why(tmp_path: Path) -> None:
     if not (GUARD / "rules").exists():
-        pytest.skip("run deploy/setup/guard.sh first")
+        pytest.skip("run `make setup` first")
     for path in TEMPLATES:
         template = load_template(path)
         known = {name: f"value-of-{name}" for name in template.get("Parameters", {})}
