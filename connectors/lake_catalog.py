@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from connectors.lake_ddl import HIVE_TYPES
+from connectors.lake_ddl import HIVE_TYPES, projection
 from udfs.rows import TABLES, Column, Table
 
 _HEADER = (
@@ -53,15 +53,11 @@ def _resource(table: Table) -> dict[str, Any]:
     location = f"s3://${{LakeBucket}}/lake/{table.folder}/"
     parameters = {
         "classification": "parquet",
-        "projection.enabled": "true",
-        "projection.dt.type": "date",
-        "projection.dt.format": "yyyy-MM-dd",
-        # a call may start on the other side of midnight, up to a day ahead
-        "projection.dt.range": {"Fn::Sub": "${FirstDate},NOW+1DAYS"},
-        "projection.dt.interval": "1",
-        "projection.dt.interval.unit": "DAYS",
-        # ${!…} is what CloudFormation leaves to Athena
-        "storage.location.template": {"Fn::Sub": f"{location}dt=${{!dt}}/"},
+        **projection(
+            {"Fn::Sub": "${FirstDate},NOW+1DAYS"},
+            # ${!…} is what CloudFormation leaves to Athena
+            {"Fn::Sub": f"{location}dt=${{!dt}}/"},
+        ),
     }
     return {
         "Type": "AWS::Glue::Table",

@@ -9,7 +9,7 @@ revision the view takes the one emitted last, and where a table does not say, an
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, TypeVar
 
 from udfs.rows import TABLES as ALL_TABLES
 from udfs.rows import ColumnType, Table
@@ -22,6 +22,7 @@ HIVE_TYPES: Final[dict[ColumnType, str]] = {
     "timestamp": "timestamp",
     "bytes": "binary",
 }
+Value = TypeVar("Value")
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,127}")
 _LOCATION: Final = re.compile(r"s3a?://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w!.*()/=-]*)?)")
 
@@ -54,22 +55,32 @@ def athena_ddl(root: str, database: str, first_date: str) -> list[str]:
     return statements + [_create_view(table, database) for table in ALL_TABLES]
 
 
+def projection(dates: Value, location: Value) -> dict[str, str | Value]:
+    """The properties by which Athena works out a table's partitions.
+
+    Args:
+        dates: the range of ``dt``. A call may start on the other side of midnight, so it ends a
+            day ahead.
+        location: where a partition lies, with ``${dt}`` in it.
+    """
+    return {
+        "projection.enabled": "true",
+        "projection.dt.type": "date",
+        "projection.dt.format": "yyyy-MM-dd",
+        "projection.dt.range": dates,
+        "projection.dt.interval": "1",
+        "projection.dt.interval.unit": "DAYS",
+        "storage.location.template": location,
+    }
+
+
 def _create_table(table: Table, root: str, database: str, first_date: str) -> str:
     columns = ",\n  ".join(
         f"`{column.name}` {HIVE_TYPES[column.type]} COMMENT '{column.meaning.replace(chr(39), '')}'"
         for column in table.columns
     )
     folder = f"{root}/{table.folder}"
-    properties = {
-        "projection.enabled": "true",
-        "projection.dt.type": "date",
-        "projection.dt.format": "yyyy-MM-dd",
-        # a call may start on the other side of midnight, up to a day ahead
-        "projection.dt.range": f"{first_date},NOW+1DAYS",
-        "projection.dt.interval": "1",
-        "projection.dt.interval.unit": "DAYS",
-        "storage.location.template": f"{folder}/dt=${{dt}}/",
-    }
+    properties = projection(f"{first_date},NOW+1DAYS", f"{folder}/dt=${{dt}}/")
     written = ",\n  ".join(f"'{key}' = '{value}'" for key, value in properties.items())
     return (
         f"CREATE EXTERNAL TABLE IF NOT EXISTS `{database}`.`{table.folder}` (\n  {columns}\n)\n"
