@@ -35,7 +35,7 @@ from udfs.replay_plan import MAX_RECORD_BYTES
 MAX_BATCH_RECORDS: Final = 500
 MAX_BATCH_BYTES: Final = 5 * 1_048_576
 
-_BACKOFF_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0)
+BACKOFF_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0)
 """Waits while nothing is taken; Kinesis counts its limits by the second."""
 _GET_RECORDS_INTERVAL_S: Final = 0.2
 """Kinesis answers five requests a second and shard."""
@@ -163,13 +163,13 @@ class KinesisClient:
                 continue
             if len(refused) < len(batch):
                 refusals_in_a_row = 0
-            if refusals_in_a_row == len(_BACKOFF_S):
+            if refusals_in_a_row == len(BACKOFF_S):
                 msg = (
                     f"stream {name} refuses records ({error_code}) for "
-                    f"{sum(_BACKOFF_S):.0f} s; add shards or lower the speed"
+                    f"{sum(BACKOFF_S):.0f} s; add shards or lower the speed"
                 )
                 raise KinesisError(msg)
-            self._sleep(_BACKOFF_S[refusals_in_a_row])
+            self._sleep(BACKOFF_S[refusals_in_a_row])
             refusals_in_a_row += 1
 
     def put_once(self, name: str, waiting: Sequence[Put]) -> tuple[list[Put], list[Put]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.kinesis_client import KinesisClient, KinesisDoubtError, KinesisError, Put
+from connectors.kinesis_client import BACKOFF_S, KinesisClient, KinesisDoubtError, KinesisError, Put
 from connectors.replay_ledger import ReplayLedger
 from udfs.dead_letters import (
     TO_SEND,
@@ -22,7 +22,6 @@ from udfs.rows import Reject
 
 CLAIM_RECORDS = 500
 """So many may be in doubt after a crash."""
-_BACKOFF_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0)
 _STREAMS = ("audio", "text")
 
 
@@ -139,8 +138,8 @@ class DeadLetterReplay:
             if taken:
                 refusals_in_a_row = 0
                 continue
-            if refusals_in_a_row == len(_BACKOFF_S):
+            if refusals_in_a_row == len(BACKOFF_S):
                 msg = f"stream {name} takes nothing; add shards, or try later"
                 raise KinesisError(msg)
-            self._sleep(_BACKOFF_S[refusals_in_a_row])
+            self._sleep(BACKOFF_S[refusals_in_a_row])
             refusals_in_a_row += 1
