@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -138,11 +139,8 @@ def check_output(settings: Settings) -> None:
 
 def _check_warehouse(spec: WarehouseSpec) -> None:
     try:
-        session = open_session(spec)
-        try:
+        with closing(open_session(spec)) as session:
             check_warehouse(session, spec)
-        finally:
-            session.close()
     except WarehouseError as error:
         raise SettingsError("warehouse", "url", spec.url, str(error)) from None
 

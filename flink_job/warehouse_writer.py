@@ -63,7 +63,7 @@ class WarehouseWriter(KeyedProcessFunction):
         }
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        loader, state = self._loaders[_key(ctx)], self._load_state()
+        loader, state = self._loaders[ctx.get_current_key()], self._load_state()
         now_ms = ctx.timer_service().current_processing_time()
         if value is not None:
             self._hold_back(loader, state, ctx)
@@ -73,7 +73,7 @@ class WarehouseWriter(KeyedProcessFunction):
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         now_ms = max(timestamp, ctx.timer_service().current_processing_time())
-        self._advance(self._loaders[_key(ctx)], self._load_state(), ctx, now_ms)
+        self._advance(self._loaders[ctx.get_current_key()], self._load_state(), ctx, now_ms)
         return iter(())
 
     def close(self) -> None:
@@ -96,10 +96,6 @@ class WarehouseWriter(KeyedProcessFunction):
         due_ms = loader.next_look_ms(state)
         if due_ms is not None:
             ctx.timer_service().register_processing_time_timer(max(due_ms, now_ms + 1))
-
-
-def _key(ctx: Any) -> str:
-    return ctx.get_current_key()
 
 
 class FlinkRowStore:
