@@ -16,21 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.lake_files import Lake, LakeError, LakeFile, Root
-from udfs.rows import Column, ColumnType, Table, newest
-
-__all__ = [
-    "LakeError",
-    "Root",
-    "arrow_schema",
-    "arrow_table",
-    "finished_files",
-    "newest",
-    "read_files",
-    "read_rows",
-    "read_table",
-    "typed",
-    "write_rows",
-]
+from udfs.rows import Column, ColumnType, Table
 
 _ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),

@@ -21,7 +21,7 @@ from typing import Any, Protocol, Self
 
 from connectors.kinesalite import Kinesalite
 from connectors.kinesis_client import connect
-from connectors.lake_reader import finished_files, newest, read_rows
+from connectors.lake_reader import finished_files, read_rows
 from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
 from flink_job.local_job import ENVIRONMENT, START_FAST
@@ -30,7 +30,17 @@ from flink_job.settings import Settings, parse_settings
 from udfs.envelope import Door, Limits, Refused
 from udfs.records import Arrival, CallStarted, Heartbeat, StreamName
 from udfs.replay_plan import PlannedRecord
-from udfs.rows import ALL_PARTICIPANTS, CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Ledger, Summary
+from udfs.rows import (
+    ALL_PARTICIPANTS,
+    CALLS,
+    LEDGER,
+    REJECTS,
+    SEGMENTS,
+    TABLES,
+    Ledger,
+    Summary,
+    newest,
+)
 
 STREAMS: dict[StreamName, str] = {"audio": "audio", "text": "text"}
 SHARDS: dict[StreamName, int] = {"audio": 2, "text": 1}

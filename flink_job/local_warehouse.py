@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from connectors.object_store import is_object_store
 from connectors.warehouse.check import check_warehouse
 from connectors.warehouse.contract import WarehouseSpec
@@ -17,7 +17,7 @@ from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.opening import open_session
 from connectors.warehouse.reader import read_warehouse
-from udfs.rows import WAREHOUSE_TABLES, Table
+from udfs.rows import WAREHOUSE_TABLES, Table, newest
 
 EMBEDDED, NONE = "embedded", "none"
 FOLDER = "warehouse"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from connectors.lake_reader import Root, newest, read_rows
-from udfs.rows import CALLS, SEGMENTS, Table
+from connectors.lake_files import Root
+from connectors.lake_reader import read_rows
+from udfs.rows import CALLS, SEGMENTS, Table, newest
 
 TOLERANCE = 1e-4
 NOT_COMPARED = ("revision", "emitted_at")

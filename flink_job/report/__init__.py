@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from flink_job.report import wording
 from flink_job.report.calls import Call, gather
 from flink_job.report.figure import call_figure
 from flink_job.report.index import index_line, index_scale
 from flink_job.report.page import pack, render_page
 from flink_job.report.tables import Table, ledger_table, summary_table
-from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, Reject
+from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, Reject, newest
 
 OPEN_UP_TO_CALLS = 10
 """With more calls only the worst is open at first."""

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from udfs.call_folder import CallFolder, read_call_folders
-from udfs.rows import CALLS, LEDGER, SEGMENTS, EpochMs, Table
+from udfs.rows import CALLS, LEDGER, SEGMENTS, EpochMs, Table, newest
 
 COMPARED = (SEGMENTS, CALLS, LEDGER)
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from tests.chaos.calls import COMPARED, DRAWN_BY_THE_REPLAY, ROOT, Reference, RoundCalls
 from tests.chaos.world import World
 from tests.row_comparison import differences
-from udfs.rows import REJECTS, Table
+from udfs.rows import REJECTS, Table, newest
 
 _SHOWN = 3
 _RECONCILE_WAIT_S = 120

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from connectors.lake_compact import CompactionRules, compact, groups_of
 from connectors.lake_files import Lake, LakeError, LakeFile
-from connectors.lake_reader import newest, read_rows, write_rows
+from connectors.lake_reader import read_rows, write_rows
 from tests.row_builders import STARTED_AT, ledger, reject, segment, summary
-from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, partition_date
+from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, newest, partition_date
 
 DATE = partition_date(STARTED_AT)
 AT_ONCE = CompactionRules(min_age_s=0)

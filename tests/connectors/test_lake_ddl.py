@@ -6,9 +6,9 @@ import sqlglot
 from sqlglot import exp
 
 from connectors.lake_ddl import DdlError, athena_ddl
-from connectors.lake_reader import newest, write_rows
+from connectors.lake_reader import write_rows
 from tests.row_builders import reject, segment, summary
-from udfs.rows import REJECTS, SEGMENTS, TABLES
+from udfs.rows import REJECTS, SEGMENTS, TABLES, newest
 
 STATEMENTS = athena_ddl("s3a://calls/sentiment/", "calls", "2026-01-01")
 

@@ -5,13 +5,13 @@ import pytest
 
 from connectors.lake_compact import CompactionRules, compact
 from connectors.lake_files import Lake, LakeError
-from connectors.lake_reader import newest, read_rows, write_rows
+from connectors.lake_reader import read_rows, write_rows
 from connectors.object_store import flink_options
 from flink_job.preflight import check_output
 from flink_job.setting_types import SettingsError
 from flink_job.settings import parse_settings
 from tests.row_builders import STARTED_AT, summary
-from udfs.rows import CALLS, partition_date
+from udfs.rows import CALLS, newest, partition_date
 
 DATE = partition_date(STARTED_AT)
 BUCKET = "encrypted-lake"

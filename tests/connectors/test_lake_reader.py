@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.lake_reader import LakeError, arrow_schema, newest, read_rows, write_rows
+from connectors.lake_files import LakeError
+from connectors.lake_reader import arrow_schema, read_rows, write_rows
 from tests.row_builders import STARTED_AT, ledger, reject, segment, summary, unheard
-from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, partition_date
+from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, newest, partition_date
 
 DATE = partition_date(STARTED_AT)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from tests.flink.conftest import call_sentiment
 from tests.hostile import hostile_records
 from tests.row_comparison import assert_same_rows
-from udfs.rows import LEDGER, REJECTS, Ledger
+from udfs.rows import LEDGER, REJECTS, Ledger, newest
 
 HOSTILE = 1_000
 

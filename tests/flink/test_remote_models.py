@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.lake_reader import newest, read_rows
+from connectors.lake_reader import read_rows
 from tests.aws_servers.model_server import ModelServer, serving
 from tests.flink.conftest import call_sentiment
 from tests.udfs.test_model_udfs import faults
 from udfs.models.scorer import MODEL_FAILURES
-from udfs.rows import LEDGER, SEGMENTS
+from udfs.rows import LEDGER, SEGMENTS, newest
 
 
 def segments(output: Path) -> dict[tuple[str, str, int], object]:
