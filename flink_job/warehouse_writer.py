@@ -22,6 +22,7 @@ from pyflink.datastream.state import (
 )
 from pyflink.table import StreamTableEnvironment
 
+from connectors.suppression import SuppressionSource, suppression_of
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.loading import (
     Loader,
@@ -45,9 +46,12 @@ _HOLD_STEP_S = 0.05
 class WarehouseWriter(KeyedProcessFunction):
     """``(table, row)`` in, keyed by table, and ``(table, NULL)`` as a tick; nothing out."""
 
-    def __init__(self, spec: WarehouseSpec, rules: LoadRules) -> None:
+    def __init__(
+        self, spec: WarehouseSpec, rules: LoadRules, suppression: SuppressionSource | None = None
+    ) -> None:
         self._spec = spec
         self._rules = rules
+        self._suppression_source = suppression
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
@@ -58,8 +62,10 @@ class WarehouseWriter(KeyedProcessFunction):
             runtime_context.get_state(ValueStateDescriptor("loading", data)),
         )
         self._warehouse = open_warehouse(self._spec)
+        is_erased = suppression_of(self._suppression_source).has_call
         self._loaders = {
-            table.folder: Loader(table, self._warehouse, self._rules) for table in WAREHOUSE_TABLES
+            table.folder: Loader(table, self._warehouse, self._rules, is_erased)
+            for table in WAREHOUSE_TABLES
         }
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
@@ -124,7 +130,11 @@ class FlinkRowStore:
 
 
 def write_to_warehouse(
-    tables: StreamTableEnvironment, loads: DataStream, spec: WarehouseSpec, rules: LoadRules
+    tables: StreamTableEnvironment,
+    loads: DataStream,
+    spec: WarehouseSpec,
+    rules: LoadRules,
+    suppression: SuppressionSource,
 ) -> None:
     """Attach the writers.
 
@@ -133,6 +143,7 @@ def write_to_warehouse(
         loads: ``(table, row)``, see ``flink_job.arrows``.
         spec: which warehouse.
         rules: how many rows at a time.
+        suppression: whose rows are not loaded.
     """
     tables.create_temporary_view("loads", tables.from_data_stream(loads))
     tables.execute_sql(
@@ -147,5 +158,5 @@ def write_to_warehouse(
     with_ticks = tables.to_data_stream(
         tables.sql_query(f"SELECT `table`, `row` FROM loads UNION ALL {each_tick}")  # noqa: S608
     )
-    writer = keyed(with_ticks, loads_type()).process(WarehouseWriter(spec, rules))
+    writer = keyed(with_ticks, loads_type()).process(WarehouseWriter(spec, rules, suppression))
     writer.name(UID).uid(UID)

@@ -14,6 +14,7 @@ while rows wait.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -99,12 +100,20 @@ class Loader:
         table: which rows it loads.
         warehouse: where to.
         rules: how many at a time, and how long is waited.
+        is_erased: asked for each row's call, whenever a batch is sent: such a row goes nowhere.
     """
 
-    def __init__(self, table: Table, warehouse: Warehouse, rules: LoadRules) -> None:
+    def __init__(
+        self,
+        table: Table,
+        warehouse: Warehouse,
+        rules: LoadRules,
+        is_erased: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._table = table
         self._warehouse = warehouse
         self._rules = rules
+        self._is_erased = is_erased
         self._batch: Batch | None = None
 
     def take(self, state: LoadState, rows: RowStore, packed: bytes, now_ms: int) -> None:
@@ -162,13 +171,28 @@ class Loader:
             self._fail(state, error, now_ms)
             return
         if is_loaded:
-            rows.forget_loading()
-            self._batch = None
-            state.is_loading, state.attempt, state.statement_id = False, 0, None
+            self._finish(state, rows)
         else:
             state.look_at_ms = now_ms + self._rules.poll_ms
 
+    def _finish(self, state: LoadState, rows: RowStore) -> None:
+        rows.forget_loading()
+        self._batch = None
+        state.is_loading, state.attempt, state.statement_id = False, 0, None
+
+    def _leave_out_erased(self, rows: RowStore) -> None:
+        """Of a batch that failed, too: what was erased meanwhile must not be loaded."""
+        batch = self._batch_of(rows)
+        kept = tuple(row for row in batch.rows if not self._is_erased(row.call_id))
+        if len(kept) < len(batch.rows):
+            self._batch = Batch(self._table, kept)
+            rows.keep_loading([pack_row(row) for row in kept])
+
     def _submit(self, state: LoadState, rows: RowStore, now_ms: int) -> None:
+        self._leave_out_erased(rows)
+        if not self._batch_of(rows).rows:
+            self._finish(state, rows)
+            return
         try:
             state.statement_id = self._warehouse.submit(self._batch_of(rows), state.attempt)
         except LoadError as error:
