@@ -15,7 +15,8 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
 
 from connectors.lake_tables import to_flink_row
-from connectors.suppression import SuppressionSource, suppression_of
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import (
     AUDIO_SCORE,
     TEXT_SCORE,

@@ -20,7 +20,8 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
 
-from connectors.suppression import SuppressionSource, suppression_of
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import decode_opened, encode, reject_row, rejects_tag
 from flink_job.settings import CallSettings, TimeSettings
 from udfs.call_state import (

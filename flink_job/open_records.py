@@ -11,7 +11,8 @@ from pyflink.datastream import ProcessFunction, RuntimeContext
 
 from connectors.kinesis_source import ARRIVAL_MS, PAYLOAD, SEQUENCE_NUMBER, SHARD
 from connectors.secret_key import NO_KEY, KeySource, read_key
-from connectors.suppression import SuppressionSource, suppression_of
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import Opened, encode, reject_row, rejects_tag
 from flink_job.settings import TimeSettings
 from flink_job.stream_time import NO_CALL, ShardClock

@@ -22,7 +22,8 @@ from pyflink.datastream.state import (
 )
 from pyflink.table import StreamTableEnvironment
 
-from connectors.suppression import SuppressionSource, suppression_of
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.loading import (
     Loader,

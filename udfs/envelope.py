@@ -260,7 +260,7 @@ class Door:
         """Raises ``Dropped``, before anything else is looked at: what is refused is stored."""
         if known.call_id is not None and self._suppression.has_call(known.call_id):
             raise Dropped
-        if known.kind not in _NAMES_PERSONS:
+        if known.kind not in _NAMES_PERSONS or not self._suppression.has_persons:
             return
         before_ms = before_ms_of(fields, self._suppression)
         started_at_ms = fields.get("started_at_ms")

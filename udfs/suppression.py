@@ -102,6 +102,10 @@ def _under_key(key: bytes) -> str:
 class Suppression(Protocol):
     """What is asked about every record, call and row."""
 
+    @property
+    def has_persons(self) -> bool:
+        """Whether anybody is on the list by person."""
+
     def has_call(self, call_id: str) -> bool:
         """Whether a call must not come back."""
 
@@ -118,7 +122,9 @@ class SuppressionList:
     def __init__(self, entries: Iterable[Entry], keys: Sequence[bytes]) -> None:
         """Take entries, and the keys under which they may have been made: the current one first."""
         self.entries = frozenset(entries)
-        self._digests = {(one.kind, one.under, one.digest): one.before_ms or 0 for one in self.entries}
+        self._digests = {
+            (one.kind, one.under, one.digest): one.before_ms or 0 for one in self.entries
+        }
         self._digesters = list(digesters((one.under for one in self.entries), keys))
         known = {each.under for each in self._digesters}
         self.unknown_keys = frozenset(one.under for one in self.entries) - known
@@ -158,7 +164,9 @@ class SuppressionList:
 class NoSuppression:
     """Nobody is suppressed: for runs without a lake."""
 
-    has_persons = False
+    @property
+    def has_persons(self) -> bool:
+        return False
 
     def has_call(self, call_id: str) -> bool:
         return False
@@ -198,13 +206,15 @@ def before_ms_of(fields: Mapping[str, Any], suppression: Suppression) -> int | N
 
 def has_suppressed_person(call: OpenCall, suppression: Suppression) -> bool:
     """Whether an open call is one that a person's erasure takes with it."""
-    if call.started is None:
+    if call.started is None or not suppression.has_persons:
         return False
     before = [
         suppression.person_before_ms(None, voice.participant.person_key)
         for voice in call.voices.values()
     ]
-    return any(before_ms is not None and call.started.started_at_ms < before_ms for before_ms in before)
+    return any(
+        before_ms is not None and call.started.started_at_ms < before_ms for before_ms in before
+    )
 
 
 def is_taken_along(call: OpenCall | None, found: PersonSuppressed) -> bool:
@@ -212,7 +222,7 @@ def is_taken_along(call: OpenCall | None, found: PersonSuppressed) -> bool:
 
     Where the call's start is not known, or no longer, it goes: rather too much than too little.
     """
-    if found.joined is None or call is None or call.started is None:
+    if call is None or call.started is None:
         return True
     return call.started.started_at_ms < found.before_ms
 
