@@ -11,6 +11,7 @@ A call that was erased is forgotten when its next record, timer or pulse comes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -32,10 +33,25 @@ from udfs.call_state import (
     decode_state,
     encode_state,
 )
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_of
 from udfs.intake import Decision, Intake, Refusal, ToDo
+from udfs.metrics import (
+    CALLS_CLOSED,
+    CALLS_FORGOTTEN,
+    CALLS_OPEN,
+    CALLS_OPENED,
+    count_reject,
+)
 from udfs.policy import Policy
 from udfs.record_json import CallRecord, record_json
-from udfs.records import CallForgotten, PersonSuppressed, RejectNotice, UtteranceAccepted
+from udfs.records import (
+    CallClosed,
+    CallForgotten,
+    PersonSuppressed,
+    RejectNotice,
+    UtteranceAccepted,
+)
 from udfs.rows import EpochMs, Reject, partition_date
 from udfs.suppression import has_suppressed_person, is_taken_along
 from udfs.worker_process import tune_worker
@@ -80,7 +96,10 @@ class CallIntake(KeyedProcessFunction):
         self._suppression = suppression_of(self._suppression_source)
         self._distrust_until_ms = 0
         self._wakes: dict[str, int] = {}
-        """By call, the timer of stream time registered last."""
+        """By open call, the timer of stream time registered last."""
+        self._metrics = metrics_of(runtime_context)
+        self._metrics.show(CALLS_OPEN, lambda: len(self._wakes))
+        STEP_OPENED.log(step="intake", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         if value is None:  # a pulse
@@ -100,8 +119,11 @@ class CallIntake(KeyedProcessFunction):
             yield from self._carry_out(ctx.get_current_key(), late)
             self._bury(call, ctx)
             return
+        was_started = call.started is not None
         decisions = self._intake.take(call, self._store, record, opened.arrival, now_ms)
         yield from self._carry_out(ctx.get_current_key(), decisions)
+        if not was_started and call.started is not None:
+            self._metrics.count(CALLS_OPENED)
         yield from self._settle(call, ctx, now_ms, stream_ms, opened.arrival.arrival_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
@@ -158,6 +180,7 @@ class CallIntake(KeyedProcessFunction):
             return
         self._call.clear()
         self._store.clear()
+        self._metrics.count(CALLS_FORGOTTEN)
         yield from self._carry_out(ctx.get_current_key(), [ToDo(CallForgotten())])
 
     def _read(self) -> CallState | None:
@@ -228,9 +251,12 @@ class CallIntake(KeyedProcessFunction):
     def _carry_out(self, call_id: str, decisions: Iterable[Decision]) -> Iterator[Any]:
         for decision in decisions:
             if isinstance(decision, Refusal):
+                count_reject(self._metrics, decision.reason)
                 yield self._rejects, _reject_row(decision)
                 continue
             work = decision.work
+            if isinstance(work, CallClosed):
+                self._metrics.count(CALLS_CLOSED)
             signal = None if decision.signal is None else encode(decision.signal)
             language = work.language if isinstance(work, UtteranceAccepted) else None
             yield Row(call_id, encode(work), signal, decision.text, language)

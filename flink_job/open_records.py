@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,9 +17,29 @@ from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import Opened, encode, reject_row, rejects_tag
 from flink_job.settings import TimeSettings
 from flink_job.stream_time import NO_CALL, ShardClock
+from udfs.audio_codec import BYTES_PER_SAMPLE
 from udfs.envelope import Door, Dropped, Limits, Refused
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_of
+from udfs.metrics import (
+    AUDIO_MS,
+    HEARTBEATS,
+    RECORDS,
+    RECORDS_SUPPRESSED,
+    SHARDS_SILENT,
+    STREAM_TIME_LAG_MS,
+    count_reject,
+)
 from udfs.pseudonyms import Pseudonyms
-from udfs.records import Arrival, Heartbeat, PersonSuppressed, Record, RejectNotice, StreamName
+from udfs.records import (
+    Arrival,
+    AudioChunk,
+    Heartbeat,
+    PersonSuppressed,
+    Record,
+    RejectNotice,
+    StreamName,
+)
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
 
@@ -55,6 +76,12 @@ class OpenRecords(ProcessFunction):
         )
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
+        self._metrics = metrics_of(runtime_context)
+        self._metrics.show(
+            STREAM_TIME_LAG_MS, lambda: self._clock.lag_ms(time.time_ns() // 1_000_000)
+        )
+        self._metrics.show(SHARDS_SILENT, self._clock.num_silent)
+        STEP_OPENED.log(step=f"open-{self._stream}", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Iterator[Any]:
         shard, arrival_ms = value[SHARD], value[ARRIVAL_MS]
@@ -63,13 +90,16 @@ class OpenRecords(ProcessFunction):
         try:
             record: Record | PersonSuppressed = self._door.open(bytes(value[PAYLOAD]), arrival)
         except Dropped as dropped:
+            self._metrics.count(RECORDS_SUPPRESSED)
             if dropped.notice is None:  # stream time goes on all the same
                 yield Row(NO_CALL, stream_ms, b"")
                 return
             record = dropped.notice
         except Refused as refused:
+            self._metrics.count(RECORDS)
             for_policy = refused.is_speech and refused.call_id is not None
             if not for_policy:
+                count_reject(self._metrics, refused.reason)
                 yield self._rejects, _reject(refused, arrival)
             if refused.call_id is not None:
                 notice = RejectNotice(
@@ -82,9 +112,18 @@ class OpenRecords(ProcessFunction):
                 yield Row(refused.call_id, stream_ms, encode(Opened(notice, arrival)))
             return
         if isinstance(record, Heartbeat):
+            self._metrics.count(HEARTBEATS)
             yield Row(NO_CALL, stream_ms, b"")
         else:
+            self._metrics.count(RECORDS)
+            if isinstance(record, AudioChunk):
+                self._metrics.count(AUDIO_MS, _length_ms(record))
             yield Row(record.call_id, stream_ms, encode(Opened(record, arrival)))
+
+
+def _length_ms(chunk: AudioChunk) -> int:
+    num_samples = len(chunk.payload) // BYTES_PER_SAMPLE[chunk.encoding]
+    return num_samples * 1_000 // chunk.sample_rate_hz
 
 
 def _reject(refused: Refused, arrival: Arrival) -> Row:
