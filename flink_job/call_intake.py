@@ -154,7 +154,7 @@ class CallIntake(KeyedProcessFunction):
         if isinstance(record, PersonSuppressed):
             open_call = call if isinstance(call, OpenCall) else None
             if record.joined is None or is_taken_along(open_call, record):
-                self._suppress(call_id, call)
+                self._suppress(call_id, call, record.started_at_ms)
                 return None
             record = record.joined
         return None if self._is_suppressed(call_id, call) else record
@@ -167,10 +167,11 @@ class CallIntake(KeyedProcessFunction):
             return True
         return False
 
-    def _suppress(self, call_id: str, call: CallState) -> None:
+    def _suppress(self, call_id: str, call: CallState, started_at_ms: int | None = None) -> None:
         """Whoever erases cannot know of a call without a summary: its person is not in its rows."""
-        started = call.started if isinstance(call, OpenCall) else None
-        dt = None if started is None else partition_date(started.started_at_ms)
+        if isinstance(call, OpenCall) and call.started is not None:
+            started_at_ms = call.started.started_at_ms
+        dt = None if started_at_ms is None else partition_date(started_at_ms)
         self._suppression.add_call(call_id, dt)
 
     def _forget(self, ctx: Any) -> Iterator[Any]:

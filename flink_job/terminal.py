@@ -10,6 +10,7 @@ from rich.console import Console
 
 from connectors.deployment.errors import DeployError
 from connectors.deployment.templates import StackOwnsError
+from connectors.erasure.signing import SigningError
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
@@ -19,8 +20,10 @@ from flink_job.local import LocalJobError
 from flink_job.savepoint import ManifestError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
+from udfs.erasure import ReceiptError
 from udfs.models.contract import ModelError
 from udfs.policy import PolicyError
+from udfs.pseudonyms import PseudonymKeyError
 from udfs.training.errors import TrainingError
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -36,6 +39,9 @@ _WRONG_USE = (
     ManifestError,
     ModelError,
     PolicyError,
+    PseudonymKeyError,
+    ReceiptError,
+    SigningError,
     StackOwnsError,
     TrainingError,
     WarehouseError,

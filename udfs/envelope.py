@@ -268,14 +268,22 @@ class Door:
             return
         if known.call_id is None:
             raise Dropped
-        raise Dropped(PersonSuppressed(known.call_id, before_ms, self._joined(fields, arrival)))
+        raise Dropped(self._notice(known.call_id, before_ms, fields, arrival))
 
-    def _joined(self, fields: dict[str, Any], arrival: Arrival) -> ParticipantJoined | None:
+    def _notice(
+        self, call_id: str, before_ms: int, fields: dict[str, Any], arrival: Arrival
+    ) -> PersonSuppressed:
         try:
             record = self._record(fields, arrival)
         except Refused:
-            return None
-        return record if isinstance(record, ParticipantJoined) else None
+            return PersonSuppressed(call_id, before_ms)
+        match record:
+            case CallStarted():
+                return PersonSuppressed(call_id, before_ms, record.started_at_ms)
+            case ParticipantJoined():
+                return PersonSuppressed(call_id, before_ms, joined=record)
+            case _:
+                return PersonSuppressed(call_id, before_ms)
 
     def _content(self, fields: dict[str, Any], kind: str | None) -> bytes | None:
         """What of a refused record may be stored: the fields of its type, without person ids."""

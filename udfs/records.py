@@ -151,6 +151,8 @@ class PersonSuppressed(msgspec.Struct, frozen=True, tag=True):
     call_id: str
     before_ms: int
     """The person's calls that started before are suppressed, epoch milliseconds."""
+    started_at_ms: int | None = None
+    """The call's start, where the record told it."""
     joined: ParticipantJoined | None = None
     """Who joined, should the call turn out to have started later."""
 
