@@ -55,9 +55,9 @@ class World:
     root: Path
     spec: WarehouseSpec | None = None
     num_days: int = 2
-    calls_a_day: int = 5
+    calls_a_day: int = 3
     of_person: tuple[int, ...] = (0,)
-    windows: int = 3
+    windows: int = 2
     days_of_rejects: int = 10_000
     """Rejects are kept for the last so many days only."""
     rows: dict[Table, list[Any]] = field(default_factory=dict)
