@@ -11,7 +11,6 @@ and tried again, and the one known before holds on.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -21,6 +20,7 @@ from functools import cache
 from connectors.lake_files import Lake, LakeError
 from connectors.secret_key import KeySource, read_key
 from connectors.suppression_source import SuppressionSource
+from udfs.events import SUPPRESSION_KEY_LACKING, SUPPRESSION_UNREAD
 from udfs.pseudonyms import PseudonymKeyError
 from udfs.suppression import (
     NO_SUPPRESSION,
@@ -38,8 +38,6 @@ FOLDER = "suppression"
 _OF_THE_JOB = "job-"
 _SUFFIX = ".jsonl"
 _SALT_BYTES = 32
-
-_LOG = logging.getLogger(__name__)
 
 
 class SuppressionFiles:
@@ -164,11 +162,7 @@ class SuppressionWatch:
             return
         self._list = SuppressionList(entries, self._known_keys())
         if self._list.unknown_keys:
-            _LOG.warning(
-                "the suppression list has entries under %d keys that are not given; "
-                "name them in pseudonyms.former.key.files or pseudonyms.former.secret.arns",
-                len(self._list.unknown_keys),
-            )
+            SUPPRESSION_KEY_LACKING.log(keys=len(self._list.unknown_keys))
 
     def _known_keys(self) -> tuple[bytes, ...]:
         if self._keys is None:
@@ -212,4 +206,4 @@ def _keep_looking(watch: SuppressionWatch, refresh_s: float) -> None:
         try:
             watch.refresh()
         except (LakeError, PseudonymKeyError) as error:
-            _LOG.warning("the suppression list could not be read again: %s", error)
+            SUPPRESSION_UNREAD.log(error=str(error))

@@ -263,10 +263,14 @@ def _signer(settings: Settings) -> Signer:
 
 def _is_wanted(eraser: Eraser, request: Request, *, dry_run: bool, is_sure: bool) -> bool:
     """Say what would go, and ask, where somebody is there to answer."""
-    asks = sys.stdin.isatty() and not is_sure
+    asks = _is_terminal() and not is_sure
     if dry_run or asks:
         _print_places(eraser.preview(request))
     return not dry_run and (not asks or typer.confirm("Erase all of it, for good?"))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _print_places(places: list[Place]) -> None:
