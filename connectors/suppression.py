@@ -179,6 +179,18 @@ def read_keys(sources: Iterable[KeySource]) -> tuple[bytes, ...]:
     return tuple(key for source in sources if (key := read_key(source)) is not None)
 
 
+def read_list(source: SuppressionSource) -> SuppressionList:
+    """The list as it is now.
+
+    Raises:
+        LakeError: it cannot be read.
+        PseudonymKeyError: a key cannot be.
+    """
+    files = SuppressionFiles(Lake(source.root, source.kms_key_arn)).read()
+    entries = [entry for listed in files.values() for entry in listed]
+    return SuppressionList(entries, read_keys(source.keys) if entries else ())
+
+
 def suppression_of(source: SuppressionSource | None) -> Suppression:
     """The list as this process obeys it; None: a run without one.
 

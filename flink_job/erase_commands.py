@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from connectors.warehouse.opening import open_session
+from connectors.warehouse.opening import open_session, open_warehouse
 from flink_job.local import local_groups
 from flink_job.local_warehouse import EMBEDDED, local_warehouse
 from flink_job.settings import DEFAULT_PROPERTIES, Settings, parse_settings, read_properties
@@ -91,6 +92,14 @@ def erase(
     pending: Annotated[
         bool, typer.Option("--pending", help="Go on with what had to wait or was broken off.")
     ] = False,
+    withdrawn: Annotated[
+        bool,
+        typer.Option(
+            "--withdrawn",
+            help="Take the voice out of the rows of calls whose consent was withdrawn after the "
+            "close: what the rejects consent_withdrawn order.",
+        ),
+    ] = False,
     reason: Annotated[
         str | None, typer.Option(help="Why; stands in the receipt. Name nobody in it.")
     ] = None,
@@ -134,10 +143,10 @@ def erase(
     """
     if context.invoked_subcommand is not None:
         return
-    if sum((call is not None, person is not None, pending)) != 1:
-        msg = "name one of --call ID, --person ID and --pending"
+    if sum((call is not None, person is not None, pending, withdrawn)) != 1:
+        msg = "name one of --call ID, --person ID, --pending and --withdrawn"
         raise typer.BadParameter(msg)
-    if not pending and not (reason or dry_run):
+    if not (pending or withdrawn) and not (reason or dry_run):
         msg = "give --reason: it stands in the receipt"
         raise typer.BadParameter(msg)
     options = _Options(output, warehouse, properties, key_file, signing_key)
@@ -145,6 +154,9 @@ def erase(
     with explained(), _opened(options, rules) as (settings, stores):
         from connectors.erasure.erasure import Eraser, Request  # noqa: PLC0415 - loads pyarrow
 
+        if withdrawn:
+            _carry_out_withdrawals(settings, stores, dry_run=dry_run)
+            return
         settle = settings.erasure.settle_ms / 1_000 if settle_s is None else settle_s
         eraser = Eraser(stores, None if dry_run else _signer(settings), settle)
         outcomes: list[Outcome] = []
@@ -245,6 +257,38 @@ def _settings(options: _Options, warehouse: str | None) -> Settings:
             "signing.key.file": str(options.signing_key),
         }
     return parse_settings(groups)
+
+
+def _carry_out_withdrawals(settings: Settings, stores: Stores, *, dry_run: bool) -> None:
+    from connectors.erasure.finding import Finder  # noqa: PLC0415 - loads pyarrow
+    from connectors.erasure.withdrawals import Withdrawals  # noqa: PLC0415 - likewise
+
+    spec = settings.warehouse_spec()
+    with ExitStack() as stack:
+        warehouse = None if spec is None else stack.enter_context(closing(open_warehouse(spec)))
+        withdrawals = Withdrawals(
+            stores.lake,
+            Finder(stores.lake, stores.warehouse, whole_lake=stores.whole_lake),
+            warehouse,
+            stores.staged,
+            stores.rules,
+            settings.fusion.fuser(),
+        )
+        if dry_run:
+            _print(f"{len(withdrawals.orders())} withdrawals are ordered")
+            return
+        pending: dict[str, str] = {}
+        done = changed = 0
+        for carried in withdrawals.carry_out(time.time_ns() // 1_000_000):
+            pending |= carried.pending
+            done += not carried.pending
+            changed += carried.changed
+        for place, why in pending.items():
+            _print(f"{place} must wait: {why}")
+        _print(f"{done} withdrawals are carried out, {changed} rows were written anew")
+        if pending:
+            _print("not done: run it again later")
+            raise typer.Exit(FAILED)
 
 
 def _signer(settings: Settings) -> Signer:

@@ -15,7 +15,7 @@ from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
 from connectors.replay import InjectError
-from connectors.warehouse.contract import WarehouseError
+from connectors.warehouse.contract import LoadError, WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.savepoint import ManifestError
 from flink_job.setting_types import SettingsError
@@ -46,7 +46,7 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (DeployError, LocalJobError, KinesisError, LakeError)
+_FAILED = (DeployError, LocalJobError, KinesisError, LakeError, LoadError)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from connectors.erasure.counted_lake import CountedLake
 from connectors.erasure.finding import Finder
 from connectors.erasure.journal import Journal, Journals
 from connectors.erasure.lake_store import LakeRules, LakeStore, Partition, Why
+from connectors.erasure.parquet_rows import OfTarget
 from connectors.erasure.replay_lines import ReplayLines
 from connectors.erasure.signing import Signer
 from connectors.erasure.staged_objects import StagedObjects
@@ -260,13 +261,13 @@ class Eraser:
             yield "warehouse"
         stores.staged.erase(target)
         yield "staged objects"
-        lake_store = LakeStore(stores.lake, stores.rules)
+        lake_store, goes = LakeStore(stores.lake, stores.rules), OfTarget(target)
         partitions = list(lake_store.partitions(target, everywhere=False))
         replayed = ReplayLines(stores.lake)
-        replayed.erase(replayed.keys(partitions, target))
+        replayed.erase(replayed.keys(partitions, goes))
         yield "replay ledger"
         for partition in partitions:
-            why: Why | None = lake_store.erase(partition, target)
+            why: Why | None = lake_store.erase(partition, goes)
             if why is not None:
                 outcome.pending[partition.name] = why
             yield partition.name
@@ -339,12 +340,12 @@ class Searcher:
             call_ids = stores.warehouse.calls_among(target, everywhere=everywhere)
             places += stores.warehouse.search(call_ids)
         places += stores.staged.search(target)
-        lake_store = LakeStore(stores.lake, stores.rules)
+        lake_store, goes = LakeStore(stores.lake, stores.rules), OfTarget(target)
         partitions: list[Partition] = list(lake_store.partitions(target, everywhere=everywhere))
         replayed = ReplayLines(stores.lake)
-        places += replayed.search(replayed.keys(partitions, target))
+        places += replayed.search(replayed.keys(partitions, goes))
         for partition in partitions:
-            places += lake_store.search(partition, target, with_kept=partition.name in told)
+            places += lake_store.search(partition, goes, with_kept=partition.name in told)
         return places
 
 

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 import pyarrow as pa
 
 from connectors.erasure.counted_lake import CountedLake
-from connectors.erasure.parquet_rows import Mask, count_and_digest, erased_mask, telling_columns
+from connectors.erasure.parquet_rows import Goes, Mask, count_and_digest
 from connectors.lake_compact import distinct, open_calls, stored_rows
 from connectors.lake_files import LakeError, LakeFile, compacted_name
 from connectors.lake_reader import arrow_schema
@@ -88,29 +88,29 @@ class LakeStore:
                 if everywhere or _may_hold(table, dt, target):
                     yield Partition(table, dt, tuple(by_date[dt]))
 
-    def search(self, partition: Partition, target: Target, *, with_kept: bool) -> list[Place]:
-        """What of the target is in a partition, hidden versions too; empty where nothing is.
+    def search(self, partition: Partition, goes: Goes, *, with_kept: bool) -> list[Place]:
+        """What of some rows is in a partition, hidden versions too; empty where nothing is.
 
         Args:
             partition: where.
-            target: whose rows.
+            goes: which rows.
             with_kept: tell what stays as well, even where nothing goes.
 
         Raises:
             LakeError: a file cannot be read.
         """
-        masks = {file.path: self._mask(partition.table, file, target) for file in partition.files}
+        masks = {file.path: self._mask(partition.table, file, goes) for file in partition.files}
         places = []
         if with_kept or any(mask.any() for mask in masks.values()):
             places.append(self._place(partition, masks))
         hidden = sum(
-            self._is_hidden_row(partition.table, one, target) for one in self._hidden(partition)
+            self._is_hidden_row(partition.table, one, goes) for one in self._hidden(partition)
         )
         if hidden:
             places.append(Place(f"{partition.name}, hidden versions", hidden))
         return places
 
-    def erase(self, partition: Partition, target: Target) -> Why | None:
+    def erase(self, partition: Partition, goes: Goes) -> Why | None:
         """Write a partition's files again without the rows; why it must wait, if it must.
 
         Hidden versions that hold such rows go at once: no reader and no restart asks for them.
@@ -119,23 +119,23 @@ class LakeStore:
             LakeError: a file cannot be read or written.
         """
         for version in list(self._hidden(partition)):
-            if self._is_hidden_row(partition.table, version, target):
+            if self._is_hidden_row(partition.table, version, goes):
                 self._lake.remove_version(version)
         groups = [list(each) for _, each in groupby(partition.files, lambda one: one.finished_ns)]
         touched = [
-            [file for file in group if self._mask(partition.table, file, target).any()]
+            [file for file in group if self._mask(partition.table, file, goes).any()]
             for group in groups
         ]
         if not any(touched):
             return None
-        if self._has_open_calls(partition, target):
+        if self._has_open_calls(partition, goes):
             return "open calls"
         settled_ns = self._newest_ns() - self._rules.min_age_s * 1_000_000_000
         for group, with_rows in zip(groups, touched, strict=True):
             if with_rows and group[0].finished_ns > settled_ns:
                 return "among the job's last files"  # as are all that come after
             if with_rows:
-                self._rewrite(partition, group, with_rows, target)
+                self._rewrite(partition, group, with_rows, goes)
         return None
 
     def _newest_ns(self) -> int:
@@ -144,7 +144,7 @@ class LakeStore:
             default=0,
         )
 
-    def _has_open_calls(self, partition: Partition, target: Target) -> bool:
+    def _has_open_calls(self, partition: Partition, goes: Goes) -> bool:
         """Of others, that is: what is erased gets no ledger any more."""
         if self._rules.with_open_calls or partition.table is REJECTS or partition.dt is None:
             return False  # a reject is done with when it is written
@@ -153,14 +153,14 @@ class LakeStore:
             for table in (SEGMENTS, LEDGER)
         )
         still_open = open_calls(self._lake, segments, ledgers)
-        return bool(still_open - target.calls_among(still_open))
+        return bool(still_open - goes.calls_among(still_open))
 
     def _rewrite(
-        self, partition: Partition, group: list[LakeFile], touched: list[LakeFile], target: Target
+        self, partition: Partition, group: list[LakeFile], touched: list[LakeFile], goes: Goes
     ) -> None:
         table = partition.table
         stored = pa.concat_tables(stored_rows(self._lake, table, file.path) for file in group)
-        kept = distinct(stored.filter(pa.array(~erased_mask(table, stored, target))))
+        kept = distinct(stored.filter(pa.array(~goes.mask(table, stored))))
         path = None
         if len(kept):
             _, digest = count_and_digest(kept)
@@ -187,16 +187,16 @@ class LakeStore:
         rows_gone, digest = count_and_digest(pa.concat_tables(gone))
         return Place(partition.name, rows_gone, digest, kept_rows, kept_digest)
 
-    def _mask(self, table: Table, file: LakeFile, target: Target) -> Mask:
-        columns = self._lake.read(file.path, telling_columns(table))
-        return erased_mask(table, columns, target)
+    def _mask(self, table: Table, file: LakeFile, goes: Goes) -> Mask:
+        columns = self._lake.read(file.path, goes.columns(table))
+        return goes.mask(table, columns)
 
     def _hidden(self, partition: Partition) -> Iterable[ObjectVersion]:
         return self._lake.hidden_versions(partition.folder)
 
-    def _is_hidden_row(self, table: Table, version: ObjectVersion, target: Target) -> bool:
-        columns = self._lake.read_version(version, telling_columns(table))
-        return columns is not None and bool(erased_mask(table, columns, target).any())
+    def _is_hidden_row(self, table: Table, version: ObjectVersion, goes: Goes) -> bool:
+        columns = self._lake.read_version(version, goes.columns(table))
+        return columns is not None and bool(goes.mask(table, columns).any())
 
 
 def _may_hold(table: Table, dt: str | None, target: Target) -> bool:

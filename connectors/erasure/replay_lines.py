@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from connectors.erasure.counted_lake import CountedLake
 from connectors.erasure.lake_store import Partition
-from connectors.erasure.parquet_rows import erased_mask, telling_columns
+from connectors.erasure.parquet_rows import Goes
 from connectors.lake_files import LakeFile
 from connectors.replay_ledger import FOLDER
 from udfs.dead_letters import RejectKey
-from udfs.erasure import Place, Target
+from udfs.erasure import Place
 from udfs.rows import REJECTS
 
 PLACE = f"lake/{FOLDER}"
@@ -25,7 +25,7 @@ class ReplayLines:
     def __init__(self, lake: CountedLake) -> None:
         self._lake = lake
 
-    def keys(self, partitions: Iterable[Partition], target: Target) -> set[RejectKey]:
+    def keys(self, partitions: Iterable[Partition], goes: Goes) -> set[RejectKey]:
         """The rejects that go.
 
         Raises:
@@ -36,8 +36,8 @@ class ReplayLines:
             if partition.table is not REJECTS:
                 continue
             for file in partition.files:
-                rows = self._lake.read(file.path, [*REJECTS.key, *telling_columns(REJECTS)])
-                gone = rows.filter(pa.array(erased_mask(REJECTS, rows, target)))
+                rows = self._lake.read(file.path, [*REJECTS.key, *goes.columns(REJECTS)])
+                gone = rows.filter(pa.array(goes.mask(REJECTS, rows)))
                 found.update(zip(*(gone[name].to_pylist() for name in REJECTS.key), strict=True))
         return found
 
