@@ -25,7 +25,7 @@ demo: setup ## Run the job on the sample calls and draw the result: build/demo/r
 .PHONY: test
 test: setup ## Run all tests
 	$(RUN) $(VENV)/pytest -n auto -m "not flink"
-	$(RUN) $(VENV)/pytest -m flink
+	$(RUN) $(VENV)/pytest -n 2 -m flink
 
 .PHONY: check
 check: setup ## Lint, format, types and the quick tests: under 2 minutes
@@ -36,7 +36,7 @@ check: setup ## Lint, format, types and the quick tests: under 2 minutes
 
 .PHONY: test-flink
 test-flink: setup ## Run only the tests that start a real Flink
-	$(RUN) $(VENV)/pytest -m flink
+	$(RUN) $(VENV)/pytest -n 2 -m flink
 
 .PHONY: bench
 bench: setup ## Measure the speed against a bare loop: build/bench.json
