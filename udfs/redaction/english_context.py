@@ -1,0 +1,303 @@
+"""What English speakers' words around it give away: names, birth dates, addresses, and numbers.
+
+There is no language model here. A name is found where it is told as one (``my name is …``, ``this
+is … speaking``, ``Mr …``), or where it is one of the common first names, with what follows it; a
+rare name that is merely mentioned is not. Numbers that are no valid card or phone number are taken
+for one where the speaker calls them so: speakers and speech recognition err by a digit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from udfs.redaction.findings import Found, Views
+from udfs.redaction.written import Span
+
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
+
+# --- names ---------------------------------------------------------------------------------------
+
+_MAX_NAME_WORDS: Final = 3
+_NO_NAME: Final = frozenset(
+    """a about account actually after again ain't all alright also although always am an and any are
+    around as asking at back bad be because been before being best better but by call called caller
+    calling can can't change come coming correct could day did different do does doesn't doing don't done down
+    each either else even every everything excuse exactly fine first for from get getting
+    give go going gone good got great had happy has have having he hello help her here hey hi his
+    hold how i i'd i'll i'm i've if in interested into is isn't it it's its just kind know last
+    late let let's like listed little long look looking lot ma'am made make maybe me mine more my
+    near need never new nice no not nothing now of off oh ok okay on one only or order other our
+    out over please pretty problem put quite ready really regarding right same say says see she should
+    since sir so some something sorry speaking spelled spelt still such sure take than thank thanks
+    that that's the their them then there there's these they they're thing think this those though
+    time to today together tomorrow too trying two uh um under until up upset us very wait waiting
+    want was wasn't we we're well were what what's when where which while who why will with without
+    won't work working would wrong yeah yep yes yet you you're your yours number name customer
+    agent service support team department manager bank said says told wants needs appointment
+    office visit on's""".split()
+)
+_NAMED: Final = re.compile(
+    r"\b(?:(?:my|his|her|your|the|full|first|last|middle|maiden|family|given|sur|user's|holder's|"
+    r"customer's|caller's|husband's|wife's|son's|daughter's|mother's|father's|partner's)[\s-]*){1,3}"
+    r"name(?:\s+(?:is|was|would\s+be|on\s+the\s+(?:account|card|policy)\s+is)|'s|:)\s+"
+    r"(?:(?:is|uh|um|it's|that's)[\s,]+)*"
+    r"|\b(?:mister|mr|mrs|missus|ms)\.?\s+"
+    r"|\bname\s+of\s+",
+    re.IGNORECASE,
+)
+_PERHAPS_NAMED: Final = re.compile(
+    r"\b(?:this\s+is|i\s+am|i'm|it's|it\s+is|miss|doctor|dr\.?|professor|speak(?:ing)?\s+(?:to|with)|"
+    r"talk(?:ing)?\s+(?:to|with)|hi|hello|hey|dear|thanks|thank\s+you|thank\s+you\s+so\s+much|"
+    r"thank\s+you\s+very\s+much|called|named|"
+    r"ask(?:ed)?\s+for|under|husband|wife|son|daughter|brother|sister|colleague|morning|afternoon|"
+    r"evening|account\s+of|is|sincerely|regards)[\s,]+",
+    re.IGNORECASE,
+)
+_TELLS_WHO: Final = re.compile(
+    r"\s*,?\s*(?:speaking|calling\b|here\b|on\s+the\s+(?:line|phone)\b)", re.IGNORECASE
+)
+_PARTICLES: Final = frozenset(
+    "de da del della der den di dos du el la le van von bin al st ben ibn mc mac o".split()
+)
+_SPELLED: Final = re.compile(r"(?<![A-Z])[A-Z]{4,}(?![A-Z@.])")
+
+
+@cache
+def _words_of(file: str) -> frozenset[str]:
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return frozenset(" ".join(lines).split())
+
+
+def names(views: Views) -> Iterator[Found]:
+    """Names of people."""
+    text = views.raw.text
+    firsts, lasts = _words_of("first_names.txt"), _words_of("last_names.txt")
+    for match in _NAMED.finditer(text):
+        if span := _name_at(text, match.end()):
+            yield Found("name", *span)
+    for match in _PERHAPS_NAMED.finditer(text):
+        span = _name_at(text, match.end())
+        if span is not None and _is_told(text, span, firsts | lasts):
+            yield Found("name", *span)
+    for match in _WORD.finditer(text):
+        if match[0].lower().rstrip(".") in firsts:
+            end = match.end() - match[0].endswith(".")
+            yield Found("name", match.start(), _with_last_name(text, end, lasts))
+    yield from _spelled_names(views)
+
+
+def _name_at(text: str, start: int) -> Span | None:
+    """The words of a name from a place on."""
+    begin = end = None
+    num_words = 0
+    at = start
+    while num_words < _MAX_NAME_WORDS and (match := _WORD.match(text, at)):
+        word = match[0].lower().rstrip(".")
+        if word in _NO_NAME or (len(word) == 1 and begin is None and word != "o"):
+            break
+        begin = match.start() if begin is None else begin
+        num_words += word not in _PARTICLES
+        is_initial = len(word) <= 1
+        end = match.end() - (match[0].endswith(".") and not is_initial)
+        if text[end : end + 1] != " ":
+            break
+        at = end + 1
+    return None if begin is None or end is None else (begin, end)
+
+
+def _is_told(text: str, span: Span, known: frozenset[str]) -> bool:
+    """Whether words that may be a name are one: they are known, or what follows says so."""
+    words = text[slice(*span)].split()
+    if words[0].lower() in known or _TELLS_WHO.match(text, span[1]):
+        return True
+    # A text that has capitals at all has them in names; two in a row are a full name.
+    return len(words) > 1 and all(word[:1].isupper() and word[1:].islower() for word in words)
+
+
+def _with_last_name(text: str, end: int, lasts: frozenset[str]) -> int:
+    """Where a first name ends, with a middle initial and a last name behind it."""
+    for _ in range(2):
+        match = _WORD.match(text, end + 1) if text[end : end + 1] == " " else None
+        if match is None:
+            break
+        word = match[0].rstrip(".")
+        is_capital = word[0].isupper() and not text.isupper() and word.lower() not in _NO_NAME
+        is_last = word.lower() in lasts or is_capital
+        if not is_last and not (len(word) == 1 and word.lower() not in ("a", "i")):
+            break
+        end = match.end() - match[0].endswith(".")
+    return end
+
+
+def _spelled_names(views: Views) -> Iterator[Found]:
+    """What is spelled out letter by letter; the written view has it in capitals."""
+    if views.written.text != views.raw.text:
+        for match in _SPELLED.finditer(views.written.text):
+            yield Found("name", *views.written.source(*match.span()))
+
+
+# --- birth dates ---------------------------------------------------------------------------------
+
+_MONTH: Final = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_PAST_YEAR: Final = r"(?:19\d\d|200\d|201[0-2])"
+_YEAR: Final = rf"(?:{_PAST_YEAR}|'?\d\d)"
+_SEPARATOR: Final = r"\s*[/.-]\s*"
+
+
+def _dates(year: str) -> str:
+    """Dates with a year; a day and a year that are read out in one breath stand together."""
+    return (
+        rf"{_MONTH}\s*(?:the\s+)?{_DAY}\s*,?\s*(?:of\s+|in\s+)?{year}"
+        rf"|{_DAY}\s*(?:of\s+)?{_MONTH}\s*,?\s*(?:of\s+|in\s+)?{year}"
+        rf"|\d\d?{_SEPARATOR}\d\d?{_SEPARATOR}{year}"
+        rf"|{_PAST_YEAR}{_SEPARATOR}\d\d?{_SEPARATOR}\d\d?"
+    )
+
+
+_FULL_DATE: Final = re.compile(rf"(?<![\w])(?:{_dates(_PAST_YEAR)})(?!\d)", re.IGNORECASE)
+_BORN: Final = re.compile(
+    r"\b(?:born|birth|births|birthday|birthdate|dob|d\.o\.b\.?|date-of-birth)\b", re.IGNORECASE
+)
+_BIRTH_DATE: Final = re.compile(
+    rf"(?<![\w])(?:{_dates(_YEAR)}"
+    rf"|{_MONTH}\s*(?:the\s+)?{_DAY}|{_DAY}\s*(?:of\s+)?{_MONTH}"
+    rf"|{_MONTH}\s*(?:of\s+)?{_PAST_YEAR}"
+    rf"|\d{{1,2}}\s+\d{{1,2}}\s+{_YEAR}|\d{{6,8}}|(?<=in\s){_PAST_YEAR})(?!\d)",
+    re.IGNORECASE,
+)
+_NEAR: Final = 60
+"""Characters from the word that tells of a birth to the date."""
+
+
+def birth_dates(views: Views) -> Iterator[Found]:
+    """Dates of birth: a full date of long ago, or any date that is called one."""
+    view = views.written
+    for match in _FULL_DATE.finditer(view.text):
+        yield Found("birth_date", *view.source(*match.span()))
+    for told in _BORN.finditer(view.text):
+        match_near = _BIRTH_DATE.search(view.text, told.end(), told.end() + _NEAR)
+        if match_near:
+            yield Found("birth_date", *view.source(*match_near.span()))
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+_STREET: Final = (
+    r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|circle|cir|terrace|"
+    r"parkway|pkwy|highway|hwy|place|pl|square|crescent|close|gardens|grove|way|trail|row|mews|"
+    r"hill|walk|plaza|alley|turnpike)"
+)
+_NO_STREET: Final = (
+    r"(?:minutes?|hours?|days?|weeks?|months?|years?|times?|dollars?|cents?|pounds?|euros?|percent|"
+    r"miles?|of|a|an|the|to|in|at|for|and|or|is|are|was|it|that|which|by|on|from|with|more|"
+    r"people|items?|calls?|no|not|any|either|your|my|our|their|this|other|every|each|i|you|we)"
+)
+_STATE: Final = (
+    r"(?:alabama|alaska|arizona|arkansas|california|colorado|connecticut|delaware|florida|georgia|"
+    r"hawaii|idaho|illinois|indiana|iowa|kansas|kentucky|louisiana|maine|maryland|massachusetts|"
+    r"michigan|minnesota|mississippi|missouri|montana|nebraska|nevada|new\s+hampshire|new\s+jersey|"
+    r"new\s+mexico|new\s+york|north\s+carolina|north\s+dakota|ohio|oklahoma|oregon|pennsylvania|"
+    r"rhode\s+island|south\s+carolina|south\s+dakota|tennessee|texas|utah|vermont|virginia|"
+    r"washington|west\s+virginia|wisconsin|wyoming|"
+    r"(?-i:A[LKZR]|C[AOT]|D[EC]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|"
+    r"T[NX]|UT|V[TA]|W[AVIY]))"
+)
+_POSTCODE: Final = r"(?:\d{5}(?:-?\d{4})?|[a-z]{1,2}\d[a-z\d]?\s*\d[a-z]{2})"
+_TOWN: Final = r"[^\W\d_][\w'’-]*\.?"
+_ADDRESS: Final = re.compile(
+    rf"(?<![\w.,$£€])\d{{1,6}}[a-z]?\s+(?:(?!{_NO_STREET}\b)[\w'’.-]+\s+){{0,4}}?{_STREET}\b\.?"
+    rf"(?:\s*,?\s*(?:north|south|east|west|[ns][ew])\b)?"
+    rf"(?:\s*,?\s*(?:apartment|apt|unit|suite|flat|number|#)\.?\s*\w{{1,5}})?"
+    rf"(?:\s*,?\s*(?:in\s+)?(?:{_TOWN}\s*,?\s+){{0,3}}?"
+    rf"(?:{_STATE}\b(?:\s*,?\s*(?:zip\s*(?:code)?\s*(?:is)?\s*)?{_POSTCODE}\b)?|{_POSTCODE}\b))?"
+    rf"|\bp\.?\s*o\.?\s*box\s+(?:number\s+)?\d+",
+    re.IGNORECASE,
+)
+_POSTAL: Final = re.compile(
+    rf"\b(?:zip|zip\s*code|post\s*code|postal\s*code)(?:\s+is|'s|:)?\s+(?:is\s+|uh\s+|um\s+)*"
+    rf"({_POSTCODE})\b",
+    re.IGNORECASE,
+)
+_UK_POSTCODE: Final = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b")
+_LIVES_AT: Final = re.compile(
+    r"\b(?:(?<!mail )(?<!e-mail )(?<!email )address(?:\s+is|'s|:)|live\s+(?:at|on)|lives\s+(?:at|on)|"
+    r"ship(?:ped)?\s+it\s+to|deliver(?:ed)?\s+(?:it\s+)?to|moved\s+to)\s+"
+    r"([^.?!;@]*?\d[^.?!;@]*?)"
+    r"(?=[.?!;@]|\s+(?:and|but|thanks?|please|so|because|that|if|can|do)\b|$)",
+    re.IGNORECASE,
+)
+_MAX_PLACE: Final = 90
+"""Characters that are taken as an address because they are called one."""
+
+
+def addresses(views: Views) -> Iterator[Found]:
+    """Streets with a number, what is called an address, and post codes."""
+    view = views.written
+    for match in _ADDRESS.finditer(view.text):
+        yield Found("address", *view.source(*match.span()))
+    for match in [*_POSTAL.finditer(view.text), *_LIVES_AT.finditer(view.text)]:
+        if match.end(1) - match.start(1) <= _MAX_PLACE:
+            yield Found("address", *view.source(*match.span(1)))
+    for any_view in views.distinct():
+        for match in _UK_POSTCODE.finditer(any_view.text):
+            yield Found("address", *any_view.source(*match.span()))
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+_DIGITS: Final = re.compile(r"(?<![\w.,$£€+])\+?\d(?:[\s().-]{0,2}\d){6,18}(?![\w%])")
+_CARD_SAID: Final = re.compile(r"\b(?:card|visa|mastercard|amex|credit|debit)\b", re.IGNORECASE)
+_PHONE_SAID: Final = re.compile(
+    r"\b(?:phone|telephone|mobile|cell|cellphone|landline|fax|whatsapp|call|callback|ring|reach|"
+    r"text|dial|area\s+code|contact\s+number|my\s+number|number\s+is|home\s+number|best\s+number)\b",
+    re.IGNORECASE,
+)
+_THING: Final = re.compile(
+    r"\b(?:order|tracking|parcel|package|shipment|reference|ref|ticket|case|invoice|receipt|"
+    r"confirmation|booking|reservation|transaction|serial|model|part|item|sku|product|meter|policy|"
+    r"claim|docket|batch|voucher|coupon|flight|code|version|id|barcode)\b",
+    re.IGNORECASE,
+)
+_BEFORE: Final = 40
+"""Characters before a number in which it is said whose it is."""
+_MIN_CARD_DIGITS, _MAX_CARD_DIGITS = 13, 19
+_MIN_PHONE_DIGITS, _MAX_PHONE_DIGITS = 7, 13
+
+
+def is_a_things(text: str, start: int) -> bool:
+    """Whether the words before a number say that it is an order's, a parcel's and so on."""
+    before = text[max(0, start - _BEFORE) : start]
+    thing = _last(_THING, before)
+    return thing is not None and thing > max(
+        (at for at in (_last(_PHONE_SAID, before), _last(_CARD_SAID, before)) if at is not None),
+        default=-1,
+    )
+
+
+def numbers(views: Views) -> Iterator[Found]:
+    """Cards and phone numbers with a wrong or unknown digit, by what they are called."""
+    for view in views.distinct():
+        for match in _DIGITS.finditer(view.text):
+            if is_a_things(view.text, match.start()):
+                continue
+            count = sum(map(str.isdigit, match[0]))
+            if _MIN_CARD_DIGITS <= count <= _MAX_CARD_DIGITS and _CARD_SAID.search(view.text):
+                yield Found("card", *view.source(*match.span()))
+            elif _MIN_PHONE_DIGITS <= count <= _MAX_PHONE_DIGITS:
+                before = view.text[max(0, match.start() - _BEFORE) : match.start()]
+                if _PHONE_SAID.search(before):
+                    yield Found("phone", *view.source(*match.span()))
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int | None:
+    found = [match.start() for match in pattern.finditer(text)]
+    return found[-1] if found else None
