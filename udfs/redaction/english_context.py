@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 from udfs.redaction.findings import Found, Views
+from udfs.redaction.lexicon import word_list
 from udfs.redaction.written import Span
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
@@ -22,24 +21,10 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 # --- names ---------------------------------------------------------------------------------------
 
 _MAX_NAME_WORDS: Final = 3
-_NO_NAME: Final = frozenset(
-    """a about account actually after again ain't all alright also although always am an and any are
-    around as asking at back bad be because been before being best better but by call called caller
-    calling can can't change come coming correct could day did different do does doesn't doing don't done down
-    each either else even every everything excuse exactly fine first for from get getting
-    give go going gone good got great had happy has have having he hello help her here hey hi his
-    hold how i i'd i'll i'm i've if in interested into is isn't it it's its just kind know last
-    late let let's like listed little long look looking lot ma'am made make maybe me mine more my
-    near need never new nice no not nothing now of off oh ok okay on one only or order other our
-    out over please pretty problem put quite ready really regarding right same say says see she should
-    since sir so some something sorry speaking spelled spelt still such sure take than thank thanks
-    that that's the their them then there there's these they they're thing think this those though
-    time to today together tomorrow too trying two uh um under until up upset us very wait waiting
-    want was wasn't we we're well were what what's when where which while who why will with without
-    won't work working would wrong yeah yep yes yet you you're your yours number name customer
-    agent service support team department manager bank said says told wants needs appointment
-    office visit on's""".split()
-)
+_FIRST_NAMES: Final = word_list("en_first_names.txt")
+_LAST_NAMES: Final = word_list("en_last_names.txt")
+_KNOWN_NAMES: Final = _FIRST_NAMES | _LAST_NAMES
+_NO_NAME: Final = word_list("en_no_names.txt")
 _NAMED: Final = re.compile(
     r"\b(?:(?:my|his|her|your|the|full|first|last|middle|maiden|family|given|sur|user's|holder's|"
     r"customer's|caller's|husband's|wife's|son's|daughter's|mother's|father's|partner's)[\s-]*){1,3}"
@@ -61,33 +46,26 @@ _TELLS_WHO: Final = re.compile(
     r"\s*,?\s*(?:speaking|calling\b|here\b|on\s+the\s+(?:line|phone)\b)", re.IGNORECASE
 )
 _PARTICLES: Final = frozenset(
-    "de da del della der den di dos du el la le van von bin al st ben ibn mc mac o".split()
+    {"de", "da", "del", "della", "der", "den", "di", "dos", "du", "el", "la", "le", "van", "von"}
+    | {"bin", "al", "st", "ben", "ibn", "mc", "mac", "o"}
 )
 _SPELLED: Final = re.compile(r"(?<![A-Z])[A-Z]{4,}(?![A-Z@.])")
-
-
-@cache
-def _words_of(file: str) -> frozenset[str]:
-    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return frozenset(" ".join(lines).split())
 
 
 def names(views: Views) -> Iterator[Found]:
     """Names of people."""
     text = views.raw.text
-    firsts, lasts = _words_of("first_names.txt"), _words_of("last_names.txt")
     for match in _NAMED.finditer(text):
         if span := _name_at(text, match.end()):
             yield Found("name", *span)
     for match in _PERHAPS_NAMED.finditer(text):
         span = _name_at(text, match.end())
-        if span is not None and _is_told(text, span, firsts | lasts):
+        if span is not None and _is_told(text, span):
             yield Found("name", *span)
     for match in _WORD.finditer(text):
-        if match[0].lower().rstrip(".") in firsts:
+        if match[0].lower().rstrip(".") in _FIRST_NAMES:
             end = match.end() - match[0].endswith(".")
-            yield Found("name", match.start(), _with_last_name(text, end, lasts))
+            yield Found("name", match.start(), _with_last_name(text, end))
     yield from _spelled_names(views)
 
 
@@ -110,16 +88,16 @@ def _name_at(text: str, start: int) -> Span | None:
     return None if begin is None or end is None else (begin, end)
 
 
-def _is_told(text: str, span: Span, known: frozenset[str]) -> bool:
+def _is_told(text: str, span: Span) -> bool:
     """Whether words that may be a name are one: they are known, or what follows says so."""
     words = text[slice(*span)].split()
-    if words[0].lower() in known or _TELLS_WHO.match(text, span[1]):
+    if words[0].lower() in _KNOWN_NAMES or _TELLS_WHO.match(text, span[1]):
         return True
     # A text that has capitals at all has them in names; two in a row are a full name.
     return len(words) > 1 and all(word[:1].isupper() and word[1:].islower() for word in words)
 
 
-def _with_last_name(text: str, end: int, lasts: frozenset[str]) -> int:
+def _with_last_name(text: str, end: int) -> int:
     """Where a first name ends, with a middle initial and a last name behind it."""
     for _ in range(2):
         match = _WORD.match(text, end + 1) if text[end : end + 1] == " " else None
@@ -127,7 +105,7 @@ def _with_last_name(text: str, end: int, lasts: frozenset[str]) -> int:
             break
         word = match[0].rstrip(".")
         is_capital = word[0].isupper() and not text.isupper() and word.lower() not in _NO_NAME
-        is_last = word.lower() in lasts or is_capital
+        is_last = word.lower() in _LAST_NAMES or is_capital
         if not is_last and not (len(word) == 1 and word.lower() not in ("a", "i")):
             break
         end = match.end() - match[0].endswith(".")
@@ -229,9 +207,9 @@ _POSTAL: Final = re.compile(
 )
 _UK_POSTCODE: Final = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b")
 _LIVES_AT: Final = re.compile(
-    r"\b(?:(?<!mail )(?<!e-mail )(?<!email )address(?:\s+is|'s|:)|live\s+(?:at|on)|lives\s+(?:at|on)|"
+    r"\b(?:(?<!mail )(?<!e-mail )(?<!email )address(?:\s+is|'s|:)|lives?\s+(?:at|on)|"
     r"ship(?:ped)?\s+it\s+to|deliver(?:ed)?\s+(?:it\s+)?to|moved\s+to)\s+"
-    r"([^.?!;@]*?\d[^.?!;@]*?)"
+    r"([^.?!;@]{0,90}?\d[^.?!;@]{0,90}?)"
     r"(?=[.?!;@]|\s+(?:and|but|thanks?|please|so|because|that|if|can|do)\b|$)",
     re.IGNORECASE,
 )

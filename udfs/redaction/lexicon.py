@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +40,11 @@ class Lexicon:
     """``dot`` is a point, within an e-mail address."""
     not_in_email: frozenset[str]
     """Words at which an address that is read out cannot begin."""
+
+
+def word_list(file: str) -> frozenset[str]:
+    """The words of a file beside this one, in ``words``."""
+    text = (Path(__file__).parent / "words" / file).read_text(encoding="utf-8")
+    return frozenset(
+        word for line in text.splitlines() if not line.startswith("#") for word in line.split()
+    )

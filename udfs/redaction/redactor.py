@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Final
@@ -14,6 +15,7 @@ from udfs.redaction.findings import Found, Views, merged, unchanged
 from udfs.redaction.languages import LANGUAGES, OTHER, Language
 from udfs.redaction.written import Written, as_written
 
+_REGION: Final = re.compile("[A-Za-z]{2}")
 _MIN_DIGITS: Final = 7
 """The fewest digits of a number that is anybody's."""
 
@@ -48,11 +50,10 @@ class Redactor:
         raw = unchanged(text)
         views = Views(raw, as_written(text, known.lexicon) if known.lexicon else raw)
         found = [one for recogniser in known.recognisers for one in recogniser(views)]
-        regions = dict.fromkeys(
-            [*(tag.upper() for tag in subtags[1:] if len(tag) == 2), *known.regions]
-        )
+        own = [tag.upper() for tag in subtags[1:] if _REGION.fullmatch(tag)]
+        regions = tuple(dict.fromkeys([*own, *known.regions]))
         for view in views.distinct():
-            found += self._by_form(view, known, tuple(regions))
+            found += self._by_form(view, known, regions)
         return merged(found)
 
     def _by_form(self, view: Written, known: Language, regions: tuple[str, ...]) -> Iterator[Found]:

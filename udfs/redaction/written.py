@@ -24,6 +24,7 @@ _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 _FEW_SIGNS: Final = frozenset(",-.–/")
 _MAX_LABEL_WORDS: Final = 3
 _MAX_LOCAL_WORDS: Final = 3
+_MAX_SCALED_DIGITS: Final = 3
 
 
 class Written(NamedTuple):
@@ -86,11 +87,17 @@ def _numbers(tokens: Sequence[_Token], lexicon: Lexicon) -> list[_Piece]:
     while at < len(tokens):
         number = _Number(tokens, at, lexicon)
         if number.is_spoken:
-            pieces.append(number.piece())
+            piece = number.piece()
+            if pieces and lexicon.signs.get(pieces[-1].text) == "+":  # plus four four
+                plus = pieces.pop()
+                span = (plus.start, plus.end)
+                piece = _Piece(f"+{piece.text}", (span, *piece.sources), "digits")
+            pieces.append(piece)
             at = number.end
-        else:
-            pieces.append(_plain(tokens[at]))
-            at += 1
+        else:  # nor is a later part of it spoken
+            end = max(number.end, at + 1)
+            pieces += map(_plain, tokens[at:end])
+            at = end
     return pieces
 
 
@@ -169,7 +176,11 @@ class _Number:
         return 2
 
     def _take_scale(self, token: _Token, scale: int) -> int:
-        if not self._groups or len(self._last()) > 3 or self._last().startswith("0"):
+        if (
+            not self._groups
+            or len(self._last()) > _MAX_SCALED_DIGITS
+            or self._last().startswith("0")
+        ):
             return 0
         digits, span = self._groups.pop()
         self.is_spoken = True
@@ -193,11 +204,9 @@ class _Number:
     def _is_read_digit_by_digit(self, at: int) -> bool:
         """Eight hundred five five five: that is 800 555, not 805 55."""
         following = [token.text for token in self._tokens[at : at + 2]]
-        return (
-            self._last().endswith("00")
-            and all(word in self._lexicon.digits for word in following)
-            and len(following) == 2
-        )
+        return self._last().endswith("00") and [
+            word in self._lexicon.digits for word in following
+        ] == [True, True]
 
     def _last(self) -> str:
         return self._groups[-1][0]
@@ -223,9 +232,10 @@ def _spelled(pieces: Sequence[_Piece], lexicon: Lexicon) -> Iterator[_Piece]:
             text = "".join(piece.text for piece in run)
             yield _Piece(text, tuple(span for one in run for span in one.sources), "letters")
             at = end
-        else:
-            yield pieces[at]
-            at += 1
+        else:  # nor has a later part of it more letters
+            end = max(end, at + 1)
+            yield from pieces[at:end]
+            at = end
 
 
 def _spelled_run(
