@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 import flink_job.evaluate_commands
-import flink_job.fusion_commands  # noqa: F401 - both register their commands
+import flink_job.fusion_commands
+import flink_job.redaction_commands  # noqa: F401 - they register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.audit_commands import audit_app

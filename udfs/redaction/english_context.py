@@ -21,10 +21,11 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 # --- names ---------------------------------------------------------------------------------------
 
 _MAX_NAME_WORDS: Final = 3
+_NO_NAME: Final = word_list("en_no_names.txt")
 _FIRST_NAMES: Final = word_list("en_first_names.txt")
 _LAST_NAMES: Final = word_list("en_last_names.txt")
+_COMMON_WORDS: Final = word_list("en_common_words.txt") | _NO_NAME
 _KNOWN_NAMES: Final = _FIRST_NAMES | _LAST_NAMES
-_NO_NAME: Final = word_list("en_no_names.txt")
 _NAMED: Final = re.compile(
     r"\b(?:(?:my|his|her|your|the|full|first|last|middle|maiden|family|given|sur|user's|holder's|"
     r"customer's|caller's|husband's|wife's|son's|daughter's|mother's|father's|partner's)[\s-]*){1,3}"
@@ -35,11 +36,14 @@ _NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 _PERHAPS_NAMED: Final = re.compile(
-    r"\b(?:this\s+is|i\s+am|i'm|it's|it\s+is|miss|doctor|dr\.?|professor|speak(?:ing)?\s+(?:to|with)|"
-    r"talk(?:ing)?\s+(?:to|with)|hi|hello|hey|dear|thanks|thank\s+you|thank\s+you\s+so\s+much|"
-    r"thank\s+you\s+very\s+much|called|named|"
-    r"ask(?:ed)?\s+for|under|husband|wife|son|daughter|brother|sister|colleague|morning|afternoon|"
-    r"evening|account\s+of|is|sincerely|regards)[\s,]+",
+    r"\b(?:this\s+is|i\s+am|i'm|it's|it\s+is|miss|doctor|dr\.?|professor|called|under|morning|"
+    r"afternoon|evening|account\s+of|is|told|asked|explained\s+\w+\s+to|spoke\s+to)[\s,]+",
+    re.IGNORECASE,
+)
+_ADDRESSED: Final = re.compile(
+    r"\b(?:speak(?:ing)?\s+(?:to|with)|talk(?:ing|ed)?\s+(?:to|with)|hi|hello|hey|dear|thanks|"
+    r"thank\s+you|named|ask(?:ed)?\s+for|husband|wife|son|daughter|brother|sister|colleague|"
+    r"sincerely|regards)[\s,]+",
     re.IGNORECASE,
 )
 _TELLS_WHO: Final = re.compile(
@@ -49,7 +53,8 @@ _PARTICLES: Final = frozenset(
     {"de", "da", "del", "della", "der", "den", "di", "dos", "du", "el", "la", "le", "van", "von"}
     | {"bin", "al", "st", "ben", "ibn", "mc", "mac", "o"}
 )
-_SPELLED: Final = re.compile(r"(?<![A-Z])[A-Z]{4,}(?![A-Z@.])")
+_SPELLED: Final = re.compile(r"(?<!\w)(?=0*[A-Z]0*[A-Z])[A-Z0]{4,}(?![\w@])")
+"""In the written view; the letter O may stand there as the digit."""
 
 
 def names(views: Views) -> Iterator[Found]:
@@ -61,6 +66,10 @@ def names(views: Views) -> Iterator[Found]:
     for match in _PERHAPS_NAMED.finditer(text):
         span = _name_at(text, match.end())
         if span is not None and _is_told(text, span):
+            yield Found("name", *span)
+    for match in _ADDRESSED.finditer(text):
+        span = _name_at(text, match.end())
+        if span is not None and (_is_told(text, span) or _is_rare(text, span)):
             yield Found("name", *span)
     for match in _WORD.finditer(text):
         if match[0].lower().rstrip(".") in _FIRST_NAMES:
@@ -91,10 +100,23 @@ def _name_at(text: str, start: int) -> Span | None:
 def _is_told(text: str, span: Span) -> bool:
     """Whether words that may be a name are one: they are known, or what follows says so."""
     words = text[slice(*span)].split()
-    if words[0].lower() in _KNOWN_NAMES or _TELLS_WHO.match(text, span[1]):
+    # Firms are called by last names, too, with more words behind.
+    has_more = sum(len(word) > 1 for word in words) > 1
+    known = _FIRST_NAMES if has_more else _KNOWN_NAMES
+    if words[0].lower() in known or _TELLS_WHO.match(text, span[1]):
         return True
     # A text that has capitals at all has them in names; two in a row are a full name.
     return len(words) > 1 and all(word[:1].isupper() and word[1:].islower() for word in words)
+
+
+def _is_rare(text: str, span: Span) -> bool:
+    """Whether somebody is addressed by words that are not used for anything else."""
+    return not any(_is_common(word) for word in text[slice(*span)].split())
+
+
+def _is_common(word: str) -> bool:
+    lower = word.lower()
+    return lower in _COMMON_WORDS or (lower.endswith("s") and lower[:-1] in _COMMON_WORDS)
 
 
 def _with_last_name(text: str, end: int) -> int:
@@ -105,7 +127,7 @@ def _with_last_name(text: str, end: int) -> int:
             break
         word = match[0].rstrip(".")
         is_capital = word[0].isupper() and not text.isupper() and word.lower() not in _NO_NAME
-        is_last = word.lower() in _LAST_NAMES or is_capital
+        is_last = word.lower() in _LAST_NAMES or is_capital or not _is_common(word)
         if not is_last and not (len(word) == 1 and word.lower() not in ("a", "i")):
             break
         end = match.end() - match[0].endswith(".")
@@ -135,7 +157,7 @@ def _dates(year: str) -> str:
     """Dates with a year; a day and a year that are read out in one breath stand together."""
     return (
         rf"{_MONTH}\s*(?:the\s+)?{_DAY}\s*,?\s*(?:of\s+|in\s+)?{year}"
-        rf"|{_DAY}\s*(?:of\s+)?{_MONTH}\s*,?\s*(?:of\s+|in\s+)?{year}"
+        rf"|(?:the\s+)?{_DAY}\s*(?:of\s+)?{_MONTH}\s*,?\s*(?:of\s+|in\s+)?{year}"
         rf"|\d\d?{_SEPARATOR}\d\d?{_SEPARATOR}{year}"
         rf"|{_PAST_YEAR}{_SEPARATOR}\d\d?{_SEPARATOR}\d\d?"
     )
@@ -147,9 +169,9 @@ _BORN: Final = re.compile(
 )
 _BIRTH_DATE: Final = re.compile(
     rf"(?<![\w])(?:{_dates(_YEAR)}"
-    rf"|{_MONTH}\s*(?:the\s+)?{_DAY}|{_DAY}\s*(?:of\s+)?{_MONTH}"
+    rf"|{_MONTH}\s*(?:the\s+)?{_DAY}|(?:the\s+)?{_DAY}\s*(?:of\s+)?{_MONTH}"
     rf"|{_MONTH}\s*(?:of\s+)?{_PAST_YEAR}"
-    rf"|\d{{1,2}}\s+\d{{1,2}}\s+{_YEAR}|\d{{6,8}}|(?<=in\s){_PAST_YEAR})(?!\d)",
+    rf"|\d{{1,2}}\s+\d{{1,2}}\s+{_YEAR}|\d{{3,8}}|(?<=in\s){_PAST_YEAR})(?!\d)",
     re.IGNORECASE,
 )
 _NEAR: Final = 60
@@ -158,13 +180,13 @@ _NEAR: Final = 60
 
 def birth_dates(views: Views) -> Iterator[Found]:
     """Dates of birth: a full date of long ago, or any date that is called one."""
-    view = views.written
-    for match in _FULL_DATE.finditer(view.text):
-        yield Found("birth_date", *view.source(*match.span()))
-    for told in _BORN.finditer(view.text):
-        match_near = _BIRTH_DATE.search(view.text, told.end(), told.end() + _NEAR)
-        if match_near:
-            yield Found("birth_date", *view.source(*match_near.span()))
+    for view in views.distinct():
+        for match in _FULL_DATE.finditer(view.text):
+            yield Found("birth_date", *view.source(*match.span()))
+        for told in _BORN.finditer(view.text):
+            near = _BIRTH_DATE.search(view.text, told.end(), told.end() + _NEAR)
+            if near:
+                yield Found("birth_date", *view.source(*near.span()))
 
 
 # --- addresses -----------------------------------------------------------------------------------
@@ -191,13 +213,16 @@ _STATE: Final = (
 )
 _POSTCODE: Final = r"(?:\d{5}(?:-?\d{4})?|[a-z]{1,2}\d[a-z\d]?\s*\d[a-z]{2})"
 _TOWN: Final = r"[^\W\d_][\w'’-]*\.?"
-_ADDRESS: Final = re.compile(
-    rf"(?<![\w.,$£€])\d{{1,6}}[a-z]?\s+(?:(?!{_NO_STREET}\b)[\w'’.-]+\s+){{0,4}}?{_STREET}\b\.?"
-    rf"(?:\s*,?\s*(?:north|south|east|west|[ns][ew])\b)?"
-    rf"(?:\s*,?\s*(?:apartment|apt|unit|suite|flat|number|#)\.?\s*\w{{1,5}})?"
+_UNIT: Final = r"(?:apartment|apt|unit|suite|flat|number|#)\.?\s*\w{1,5}"
+_PLACE: Final = (
     rf"(?:\s*,?\s*(?:in\s+)?(?:{_TOWN}\s*,?\s+){{0,3}}?"
     rf"(?:{_STATE}\b(?:\s*,?\s*(?:zip\s*(?:code)?\s*(?:is)?\s*)?{_POSTCODE}\b)?|{_POSTCODE}\b))?"
-    rf"|\bp\.?\s*o\.?\s*box\s+(?:number\s+)?\d+",
+)
+_ADDRESS: Final = re.compile(
+    rf"(?<![\w.,$£€])(?:{_UNIT}\s*,?\s+)?"
+    rf"\d{{1,6}}[a-z]?\s+(?:(?!{_NO_STREET}\b)[\w'’.-]+\s+){{0,4}}{_STREET}\b\.?"
+    rf"(?:\s*,?\s*(?:north|south|east|west|[ns][ew])\b)?(?:\s*,?\s*{_UNIT})?{_PLACE}"
+    rf"|\bp\.?\s*o\.?\s*box\s+(?:number\s+)?\d+{_PLACE}",
     re.IGNORECASE,
 )
 _POSTAL: Final = re.compile(
@@ -213,21 +238,17 @@ _LIVES_AT: Final = re.compile(
     r"(?=[.?!;@]|\s+(?:and|but|thanks?|please|so|because|that|if|can|do)\b|$)",
     re.IGNORECASE,
 )
-_MAX_PLACE: Final = 90
-"""Characters that are taken as an address because they are called one."""
 
 
 def addresses(views: Views) -> Iterator[Found]:
     """Streets with a number, what is called an address, and post codes."""
-    view = views.written
-    for match in _ADDRESS.finditer(view.text):
-        yield Found("address", *view.source(*match.span()))
-    for match in [*_POSTAL.finditer(view.text), *_LIVES_AT.finditer(view.text)]:
-        if match.end(1) - match.start(1) <= _MAX_PLACE:
-            yield Found("address", *view.source(*match.span(1)))
-    for any_view in views.distinct():
-        for match in _UK_POSTCODE.finditer(any_view.text):
-            yield Found("address", *any_view.source(*match.span()))
+    for view in views.distinct():
+        for pattern in (_ADDRESS, _UK_POSTCODE):
+            for match in pattern.finditer(view.text):
+                yield Found("address", *view.source(*match.span()))
+        for pattern in (_POSTAL, _LIVES_AT):
+            for match in pattern.finditer(view.text):
+                yield Found("address", *view.source(*match.span(1)))
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -236,18 +257,22 @@ _DIGITS: Final = re.compile(r"(?<![\w.,$£€+])\+?\d(?:[\s().-]{0,2}\d){6,18}(?
 _CARD_SAID: Final = re.compile(r"\b(?:card|visa|mastercard|amex|credit|debit)\b", re.IGNORECASE)
 _PHONE_SAID: Final = re.compile(
     r"\b(?:phone|telephone|mobile|cell|cellphone|landline|fax|whatsapp|call|callback|ring|reach|"
-    r"text|dial|area\s+code|contact\s+number|my\s+number|number\s+is|home\s+number|best\s+number)\b",
+    r"text|dial|area\s+code|(?:contact|my|the|home|work|best|other|new)\s+number)\b",
     re.IGNORECASE,
 )
 _THING: Final = re.compile(
     r"\b(?:order|tracking|parcel|package|shipment|reference|ref|ticket|case|invoice|receipt|"
     r"confirmation|booking|reservation|transaction|serial|model|part|item|sku|product|meter|policy|"
-    r"claim|docket|batch|voucher|coupon|flight|code|version|id|barcode)\b",
+    r"claim|docket|batch|voucher|coupon|flight|(?<!area )code|version|id|barcode)\b",
     re.IGNORECASE,
 )
+_ELSEWHERE: Final = re.compile(r"\b(?:to|from|at|under)\b", re.IGNORECASE)
+"""After the thing: the code goes to a number, which is not the code's."""
 _BEFORE: Final = 40
 """Characters before a number in which it is said whose it is."""
 _MIN_CARD_DIGITS, _MAX_CARD_DIGITS = 13, 19
+_COMMON_CARD_DIGITS: Final = (15, 16)
+_CARD_BEGINS: Final = "3456"
 _MIN_PHONE_DIGITS, _MAX_PHONE_DIGITS = 7, 13
 
 
@@ -255,10 +280,10 @@ def is_a_things(text: str, start: int) -> bool:
     """Whether the words before a number say that it is an order's, a parcel's and so on."""
     before = text[max(0, start - _BEFORE) : start]
     thing = _last(_THING, before)
-    return thing is not None and thing > max(
-        (at for at in (_last(_PHONE_SAID, before), _last(_CARD_SAID, before)) if at is not None),
-        default=-1,
-    )
+    if thing is None or _ELSEWHERE.search(before, thing):
+        return False
+    persons = (_last(_PHONE_SAID, before), _last(_CARD_SAID, before))
+    return all(thing > (-1 if at is None else at) for at in persons)
 
 
 def numbers(views: Views) -> Iterator[Found]:
@@ -268,7 +293,9 @@ def numbers(views: Views) -> Iterator[Found]:
             if is_a_things(view.text, match.start()):
                 continue
             count = sum(map(str.isdigit, match[0]))
-            if _MIN_CARD_DIGITS <= count <= _MAX_CARD_DIGITS and _CARD_SAID.search(view.text):
+            is_called_card = _CARD_SAID.search(view.text) is not None
+            is_like_card = count in _COMMON_CARD_DIGITS and match[0][0] in _CARD_BEGINS
+            if _MIN_CARD_DIGITS <= count <= _MAX_CARD_DIGITS and (is_called_card or is_like_card):
                 yield Found("card", *view.source(*match.span()))
             elif _MIN_PHONE_DIGITS <= count <= _MAX_PHONE_DIGITS:
                 before = view.text[max(0, match.start() - _BEFORE) : match.start()]

@@ -16,6 +16,7 @@ from udfs.redaction.languages import LANGUAGES, OTHER, Language
 from udfs.redaction.written import Written, as_written
 
 _REGION: Final = re.compile("[A-Za-z]{2}")
+_DATE: Final = re.compile(r"\d\d?[./-]\d\d?[./-]\d{4}")
 _MIN_DIGITS: Final = 7
 """The fewest digits of a number that is anybody's."""
 
@@ -69,5 +70,7 @@ class Redactor:
         for span in self._ibans(text):
             yield Found("iban", *view.source(*span))
         for span in self._phones(regions)(text):
-            if not known.is_a_things(text, span[0]):
+            is_number = sum(map(str.isdigit, text[slice(*span)])) >= _MIN_DIGITS
+            is_date = _DATE.fullmatch(text, *span)
+            if is_number and not is_date and not known.is_a_things(text, span[0]):
                 yield Found("phone", *view.source(*span))
