@@ -36,7 +36,8 @@ def evaluate_redaction(
     with explained():
         from udfs.redaction.redactor import Redactor  # noqa: PLC0415 - takes seconds
 
-        sentences = [*generated(seed, per_kind), *handwritten()]
+        by_hand = [*handwritten("handwritten"), *handwritten("held_out")]
+        sentences = [*generated(seed, per_kind), *by_hand]
         measured = measure(sentences, Redactor().find)
         _print_scores(measured)
         for miss in measured.misses[:show]:
@@ -54,7 +55,7 @@ def _print_scores(measured: Measured) -> None:
     table = Table(box=box.SIMPLE)
     for name in ("sentences", "in", "form", "kind"):
         table.add_column(name, no_wrap=True)
-    for name in ("labels", "recall", "found", "precision"):
+    for name in ("labels", "recall", "found", "right"):
         table.add_column(name, justify="right", no_wrap=True)
     for group, score in measured.scores.items():
         table.add_row(*group, *_cells(score))

@@ -13,7 +13,7 @@ from udfs.evaluation.redaction.values import Values
 from udfs.redaction.findings import KINDS, Found, Kind
 
 Form: TypeAlias = Literal["written", "spoken"]
-Source: TypeAlias = Literal["generated", "handwritten"]
+Source: TypeAlias = Literal["generated", "handwritten", "held_out"]
 
 _FOLDER: Final = Path(__file__).parent
 _PLACE: Final = re.compile(r"\{(\w+)\}")
@@ -60,14 +60,14 @@ def generated(seed: int, per_kind: int) -> Iterator[Sentence]:
                     yield _filled(texts[number % len(texts)], language, form, Values(dice))
 
 
-def handwritten() -> Iterator[Sentence]:
-    """The held-out sentences."""
-    for file in sorted(_FOLDER.glob("handwritten.*.txt")):
+def handwritten(source: Literal["handwritten", "held_out"]) -> Iterator[Sentence]:
+    """The sentences that were written by hand; of the held-out ones nothing was learnt."""
+    for file in sorted(_FOLDER.glob(f"{source}.*.txt")):
         language = file.name.split(".")[1]
         for line in file.read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
                 mark, _, marked = line.partition("\t")
-                yield _labelled(marked, language, "spoken" if mark == "s" else "written")
+                yield _labelled(marked, language, "spoken" if mark == "s" else "written", source)
 
 
 def _filled(template: str, language: str, form: Form, values: Values) -> Sentence:
@@ -89,7 +89,7 @@ def _said(text: str, form: Form) -> str:
     return text if form == "written" else _PUNCTUATION.sub("", text).lower()
 
 
-def _labelled(marked: str, language: str, form: Form) -> Sentence:
+def _labelled(marked: str, language: str, form: Form, source: Source) -> Sentence:
     text = ""
     labels: list[Found] = []
     at = 0
@@ -98,4 +98,4 @@ def _labelled(marked: str, language: str, form: Form) -> Sentence:
         labels.append(Found(_KIND_OF[label[1]], len(text), len(text) + len(label[2])))
         text += label[2]
         at = label.end()
-    return Sentence(text + marked[at:], language, form, "handwritten", tuple(labels))
+    return Sentence(text + marked[at:], language, form, source, tuple(labels))
