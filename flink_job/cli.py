@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 import flink_job.evaluate_commands
-import flink_job.fusion_commands  # noqa: F401 - both register their commands
+import flink_job.fusion_commands
+import flink_job.redaction_commands  # noqa: F401 - they register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.audit_commands import audit_app
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
 from flink_job.export_commands import export
@@ -54,6 +56,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(audit_app, name="audit")
 app.command("reconcile")(reconcile)
 register_deploy(app)
 app.command()(export)

@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.remote_models.bedrock import Bedrock
 from connectors.remote_models.comprehend import Comprehend
+from connectors.remote_models.redacting import Redacting
 from connectors.remote_models.remote_scorer import RemoteScorer
 from connectors.remote_models.sagemaker import sagemaker_audio, sagemaker_text
 from connectors.remote_models.spec import BackendSpec, ServiceName
@@ -19,6 +20,7 @@ from udfs.models.scorer import (
     LocalAudio,
     LocalText,
     NoModel,
+    Text,
     TextScorer,
     WithFallback,
 )
@@ -44,7 +46,7 @@ def open_audio_scorer(
         ModelError: a local model cannot be used.
     """
     local = partial(_local_audio, with_embedding=with_embedding)
-    return _opened(spec, _shown(gauges), lambda _: sagemaker_audio, local)
+    return _opened(spec, _shown(gauges), lambda _: sagemaker_audio, local, lambda remote: remote)
 
 
 def open_text_scorers(
@@ -63,9 +65,15 @@ def open_text_scorers(
     usage = _shown(gauges)
     local = partial(_local_text, with_embedding=with_embedding)
     opened: dict[str, TextScorer] = {}
+
+    def redacting(remote: RemoteScorer[Text]) -> TextScorer:
+        from udfs.redaction.redactor import Redactor  # noqa: PLC0415 - takes seconds
+
+        return Redacting(remote, Redactor().redact, usage)
+
     for spec in specs.values():
         if repr(spec) not in opened:
-            opened[repr(spec)] = _opened(spec, usage, TEXT_SERVICES.__getitem__, local)
+            opened[repr(spec)] = _opened(spec, usage, TEXT_SERVICES.__getitem__, local, redacting)
     return {language: opened[repr(spec)] for language, spec in specs.items()}
 
 
@@ -80,12 +88,13 @@ def _opened(
     usage: Usage,
     service_of: Callable[[ServiceName], Any],
     local_of: Callable[[ModelSpec], Any],
+    before: Callable[[RemoteScorer[Any]], Any],
 ) -> Any:
     local = None if spec.local is None else local_of(spec.local)
     if spec.remote is None:
         return local or NoModel()
     service = service_of(spec.remote.service)(spec.remote)
-    remote: RemoteScorer[Any] = RemoteScorer(service, spec.remote, usage)
+    remote: Any = before(RemoteScorer(service, spec.remote, usage))
     return remote if local is None else WithFallback(remote, local)
 
 
