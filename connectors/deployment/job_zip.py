@@ -28,7 +28,7 @@ OWN_PACKAGES: Final = ("connectors", "flink_job", "udfs")
 
 _LARGEST: Final = 10
 _READ_BYTES: Final = 1 << 20
-_PACKED_ALREADY: Final = frozenset({".jar"})
+_INCOMPRESSIBLE: Final = frozenset({".gz", ".jar", ".safetensors"})
 _DROPPED_FOLDERS: Final = frozenset({"__pycache__", "test", "tests"})
 _DROPPED_OF_WHEELS: Final = frozenset({"INSTALLER", "RECORD", "REQUESTED", "WHEEL"})
 """What an installer notes for itself. The rest of a ``dist-info`` is licence, version, entries."""
@@ -118,16 +118,17 @@ def write_zip(entries: Iterable[Entry], output: Path, max_bytes: int = MAX_BYTES
     unfinished = output.with_name(f".{output.name}.part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        parts = _write(sorted(entries), unfinished)
-        num_bytes = unfinished.stat().st_size
-        if num_bytes > max_bytes:
-            raise PackageError(_too_large(num_bytes, max_bytes, parts))
-        unfinished.replace(output)
+        try:
+            parts = _write(sorted(entries), unfinished)
+            num_bytes = unfinished.stat().st_size
+            if num_bytes > max_bytes:
+                raise PackageError(_too_large(num_bytes, max_bytes, parts))
+            unfinished.replace(output)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         msg = f"{output}: {error.strerror or type(error).__name__}; name a file to write"
         raise PackageError(msg) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return JobZip(num_bytes, sha256_of(output), parts)
 
 
@@ -156,8 +157,8 @@ def _write(entries: list[Entry], path: Path) -> Counter[str]:
         for entry in entries:
             info = zipfile.ZipInfo(entry.name)  # of 1980
             info.external_attr = 0o100644 << 16
-            packed = entry.source.suffix in _PACKED_ALREADY
-            info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+            stored = PurePosixPath(entry.name).suffix in _INCOMPRESSIBLE
+            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, entry.source.read_bytes())
             parts[part_of(entry.name)] += info.compress_size
     return parts

@@ -94,7 +94,9 @@ def read_lock(path: Path) -> Lock:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        msg = f"{path}: {error.strerror or type(error).__name__}; run this in a clone of the project"
+        msg = (
+            f"{path}: {error.strerror or type(error).__name__}; run this in a clone of the project"
+        )
         raise LockError(msg) from error
     return Lock(_packages(lines))
 

@@ -134,7 +134,7 @@ def _install(requirements: Iterable[str], target: Path, options: list[str]) -> N
         listed.flush()
         done = subprocess.run(  # noqa: S603 - no shell
             [
-                _find_uv(), "pip", "install", "--quiet", "--no-config",
+                _find_uv(), "pip", "install", "--quiet",
                 "--python", sys.executable, "--target", target, "--link-mode", "copy",
                 "--no-deps", "--only-binary", ":all:",
                 "--python-platform", _PLATFORM, "--python-version", _PYTHON,
@@ -164,7 +164,7 @@ def _find_uv() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """That of uv, which knows no configuration of pip's: a mirror that pip was told of serves it."""
+    """For uv, which does not read pip's configuration: a mirror that pip was told of serves it."""
     environment = {"UV_HTTP_TIMEOUT": "300", **os.environ}
     if "UV_DEFAULT_INDEX" not in environment and (mirror := _pip_index()):
         environment["UV_DEFAULT_INDEX"] = mirror
@@ -175,7 +175,7 @@ def _pip_index() -> str | None:
     if index := os.environ.get("PIP_INDEX_URL"):
         return index
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],  # noqa: S603
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
         capture_output=True,
         text=True,
         check=False,

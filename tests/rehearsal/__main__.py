@@ -49,7 +49,7 @@ def main() -> int:
 def _run(package: Path, environment: Path, given: Path | None, *, keep: bool) -> int:
     print(f"zip: {megabytes(package.stat().st_size)} of {megabytes(MAX_BYTES)}")
     print(f"SHA-256: {sha256_of(package)}", flush=True)
-    work_dir = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))  # noqa: S108 - as it must
+    work_dir = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))
     work_dir.chmod(0o755)
     with ExitStack() as stack:
         if keep:

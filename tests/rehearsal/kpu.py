@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 MEMORY_BYTES = 4 * 1024**3
 _CGROUPS = Path("/sys/fs/cgroup")

@@ -1,13 +1,12 @@
 """One rehearsal: the zip, the service's root, one KPU, and recorded calls to correct rows.
 
-    calls ─► kinesalite ─► the job, from its zip, by `flink run` ─► S3 on moto, PostgreSQL
-                                                                     └► held against `offline`
+calls ─► kinesalite ─► the job, from its zip, by `flink run` ─► S3 on moto, PostgreSQL
+                                                                 └► held against `offline`
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -30,7 +29,7 @@ from tests.chaos.judge import reconciled, row_problems
 from tests.chaos.object_store import ObjectStore, environment_of
 from tests.chaos.warehouse import Warehouse
 from tests.rehearsal.kpu import Kpu, one_kpu
-from tests.rehearsal.service_root import APP, PROPERTIES, ServiceRoot
+from tests.rehearsal.service_root import APP, ServiceRoot
 from udfs.call_folder import CallFolder
 from udfs.replay_plan import ReplayOptions, plan_replay
 from udfs.rows import ALL_PARTICIPANTS, LEDGER, REJECTS
@@ -136,9 +135,7 @@ def rehearse(
             {"client": kpus[0], "jobmanager": kpus[0], "taskmanager": kpus[1]}, _OPTIONS
         )
         _probe(root, kpus[0], site.python)
-        cluster = stack.enter_context(
-            FlinkCluster(work_dir / "flink", s3.environment, site)
-        )
+        cluster = stack.enter_context(FlinkCluster(work_dir / "flink", s3.environment, site))
         root.share(cluster.work_dir)
         cluster.start(task_managers=1)
         usage = stack.enter_context(Usage(cluster.task_manager_pid(0)))

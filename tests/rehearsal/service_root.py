@@ -1,4 +1,4 @@
-"""A root file system as the service's: read-only but for ``/tmp``, with nothing of ours but the zip.
+"""A root file system as the service's: read-only but for ``/tmp``, nothing of ours but the zip.
 
     /opt/service    a Python environment: apache-flink and what it requires, nothing else
     /opt/app        the zip, unpacked
@@ -50,7 +50,7 @@ class ServiceRoot:
         self._tmp = work_dir / "tmp"
         app = work_dir / "app"
         with zipfile.ZipFile(package) as archive:
-            archive.extractall(app)  # noqa: S202 - our own
+            archive.extractall(app)
         self._tmp.mkdir()
         self._tmp.chmod(0o1777)
         self._root.mkdir()
@@ -94,7 +94,7 @@ class ServiceRoot:
         _mount("-o", "remount,ro", str(self._root))
 
     def share(self, folder: Path) -> None:
-        """Let the root see a folder below ``/tmp`` at its own path, and let its user write there."""
+        """Let the root see a folder below ``/tmp`` at its own path, and its user write there."""
         for path in [folder, *folder.rglob("*")]:
             if not path.is_symlink():
                 os.chown(path, _NOBODY, _NOBODY)
@@ -173,9 +173,8 @@ def make_environment(folder: Path) -> None:
 
 def _may_be_nobody() -> bool:
     """Whether the user without rights exists in this user namespace."""
-    return len(Path("/proc/self/uid_map").read_text().split()) == 3 and (
-        int(Path("/proc/self/uid_map").read_text().split()[2]) > _NOBODY
-    )
+    first, _, count = map(int, Path("/proc/self/uid_map").read_text().split()[:3])
+    return first + count > _NOBODY
 
 
 def _mount(*arguments: str) -> None:
