@@ -17,7 +17,12 @@ from pathlib import Path
 from connectors.deployment.job_zip import MAX_BYTES, megabytes, sha256_of
 from tests.chaos.calls import make_reference
 from tests.chaos.cluster import ClusterError
-from tests.rehearsal.isolation import IsolationError, is_inside, raise_loopback, run_inside
+from tests.rehearsal.isolation import (
+    IsolationError,
+    raise_loopback,
+    run_inside,
+    work_dir_inside,
+)
 from tests.rehearsal.rehearsal import Outcome, RehearsalError, rehearse
 from tests.rehearsal.service_root import PROJECT, make_environment
 from udfs.call_folder import read_call_folders
@@ -36,29 +41,29 @@ def main() -> int:
     arguments = parser.parse_args()
     environment = PROJECT / "build" / "rehearsal" / "service"
     try:
-        if not is_inside():
-            make_environment(environment)
-            return run_inside(sys.argv[1:])
-        raise_loopback()
-        return _run(arguments.package, environment, arguments.calls, keep=arguments.keep)
+        if work_dir := work_dir_inside():
+            raise_loopback()
+            return _run(arguments.package, environment, arguments.calls, work_dir)
+        make_environment(environment)
+        with ExitStack() as stack:
+            work_dir = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))
+            if arguments.keep:
+                print(f"kept: {work_dir}", flush=True)
+            else:
+                stack.callback(shutil.rmtree, work_dir)
+            return run_inside(sys.argv[1:], work_dir)
     except (IsolationError, RehearsalError, ClusterError) as error:
         print(f"rehearsal: {error}", file=sys.stderr)
         return 1
 
 
-def _run(package: Path, environment: Path, given: Path | None, *, keep: bool) -> int:
+def _run(package: Path, environment: Path, given: Path | None, work_dir: Path) -> int:
     print(f"zip: {megabytes(package.stat().st_size)} of {megabytes(MAX_BYTES)}")
     print(f"SHA-256: {sha256_of(package)}", flush=True)
-    work_dir = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))
-    work_dir.chmod(0o755)
-    with ExitStack() as stack:
-        if keep:
-            print(f"kept: {work_dir}", flush=True)
-        else:
-            stack.callback(shutil.rmtree, work_dir, ignore_errors=True)
-        calls = given or _calls(work_dir)
-        reference = make_reference(work_dir / "reference", calls)
-        outcome = rehearse(work_dir, package, environment, read_call_folders(calls), reference)
+    work_dir.chmod(0o755)  # for a user without rights
+    calls = given or _calls(work_dir)
+    reference = make_reference(work_dir / "reference", calls)
+    outcome = rehearse(work_dir, package, environment, read_call_folders(calls), reference)
     _print(outcome)
     return int(bool(outcome.problems) or outcome.worker_mb > MAX_WORKER_MB)
 

@@ -13,10 +13,11 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
-_INSIDE = "CALL_SENTIMENT_REHEARSAL"
+_WORK_DIR = "CALL_SENTIMENT_REHEARSAL"
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
@@ -24,12 +25,18 @@ class IsolationError(RuntimeError):
     """This machine allows no such surroundings; the message says which."""
 
 
-def is_inside() -> bool:
-    return _INSIDE in os.environ
+def work_dir_inside() -> Path | None:
+    """The folder that was given to ``run_inside``; None outside."""
+    given = os.environ.get(_WORK_DIR)
+    return Path(given) if given else None
 
 
-def run_inside(arguments: Sequence[str]) -> int:
+def run_inside(arguments: Sequence[str], work_dir: Path) -> int:
     """Run this program again in namespaces of its own, and return its exit code.
+
+    Args:
+        arguments: of the command line.
+        work_dir: for all that it makes. Outside no mount is seen in it, so that it can be removed.
 
     Raises:
         IsolationError: the machine does not allow it.
@@ -46,7 +53,7 @@ def run_inside(arguments: Sequence[str]) -> int:
         raise IsolationError(msg)
     return subprocess.run(
         [*unshare, sys.executable, "-m", "tests.rehearsal", *arguments],
-        env={**os.environ, _INSIDE: "1"},
+        env={**os.environ, _WORK_DIR: str(work_dir)},
         check=False,
     ).returncode
 
