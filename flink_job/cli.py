@@ -25,6 +25,7 @@ from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
+from flink_job.package_commands import package
 from flink_job.policy_commands import policy_app
 from flink_job.preflight import (
     check_fusion,
@@ -58,6 +59,7 @@ app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(audit_app, name="audit")
 app.command("reconcile")(reconcile)
+app.command()(package)
 register_deploy(app)
 app.command()(export)
 
