@@ -30,7 +30,7 @@ from flink_job.arrows import (
 )
 from udfs.assembly import Assembly, OpenAssembly, decode_assembly, encode_assembly
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.fusion import Fuser
 from udfs.metrics import (
     CALLS_INCOMPLETE,
@@ -76,7 +76,7 @@ class CallAssembly(KeyedProcessFunction):
         )
         self._tags = {CALLS: calls_tag(), LEDGER: ledger_tag()}
         self._loads_tag = loads_tag()
-        self._metrics = metrics_of(runtime_context)
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
         STEP_OPENED.log(step="assembly", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:

@@ -30,7 +30,7 @@ from udfs.call_state import (
     encode_state,
 )
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.intake import Decision, Intake, Refusal
 from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, count_reject
 from udfs.policy import Policy
@@ -72,7 +72,7 @@ class CallIntake(KeyedProcessFunction):
         self._distrust_until_ms = 0
         self._wakes: dict[str, int] = {}
         """By open call, the timer of stream time registered last."""
-        self._metrics = metrics_of(runtime_context)
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
         self._metrics.show(CALLS_OPEN, lambda: len(self._wakes))
         STEP_OPENED.log(step="intake", pid=os.getpid())
 

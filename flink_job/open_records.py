@@ -18,7 +18,7 @@ from flink_job.stream_time import NO_CALL, ShardClock
 from udfs.audio_codec import BYTES_PER_SAMPLE
 from udfs.envelope import Door, Limits, Refused
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.metrics import (
     AUDIO_MS,
     HEARTBEATS,
@@ -58,7 +58,7 @@ class OpenRecords(ProcessFunction):
         self._door = Door(self._limits, Pseudonyms(read_key(self._key_source)))
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
-        self._metrics = metrics_of(runtime_context)
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
         self._metrics.show(
             STREAM_TIME_LAG_MS, lambda: self._clock.lag_ms(time.time_ns() // 1_000_000)
         )

@@ -35,7 +35,7 @@ from connectors.warehouse.opening import open_warehouse
 from flink_job.arrows import loads_type
 from flink_job.keyed import keyed
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.metrics import WAREHOUSE_OLDEST_MS, WAREHOUSE_ROWS_WAITING
 from udfs.rows import WAREHOUSE_TABLES
 from udfs.worker_process import tune_worker
@@ -62,7 +62,7 @@ class WarehouseWriter(KeyedProcessFunction):
             runtime_context.get_state(ValueStateDescriptor("loading", data)),
         )
         self._warehouse = open_warehouse(self._spec)
-        metrics = metrics_of(runtime_context)
+        metrics = metrics_in(runtime_context.get_metrics_group())
         self._loaders = {
             table.folder: Loader(table, self._warehouse, self._rules, metrics)
             for table in WAREHOUSE_TABLES

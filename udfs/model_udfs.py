@@ -20,7 +20,7 @@ from pyflink.table import DataTypes, FunctionContext, ScalarFunction
 from pyflink.table.udf import udf
 
 from udfs.ahead import map_ahead
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.metrics import MODELS, Metrics, Modality
 from udfs.models.scorer import AudioScorer, Text, TextScorer
 from udfs.score_text import score_texts
@@ -54,7 +54,7 @@ class ScoreAudio(ScalarFunction):
 
     def open(self, function_context: FunctionContext) -> None:
         tune_worker()
-        self._metrics = metrics_of(function_context)
+        self._metrics = _metrics(function_context)
         self._scorer = self._open_scorer(self._metrics)
         self._detector = SpeechDetector()
         self._threads = ThreadPoolExecutor(HEARING_THREADS, thread_name_prefix="hear")
@@ -81,7 +81,7 @@ class ScoreText(ScalarFunction):
 
     def open(self, function_context: FunctionContext) -> None:
         tune_worker()
-        self._metrics = metrics_of(function_context)
+        self._metrics = _metrics(function_context)
         self._scorers = self._open_scorers(self._metrics)
 
     def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
@@ -101,6 +101,13 @@ class ScoreText(ScalarFunction):
 
 def _column(scores: Any) -> pd.Series:
     return pd.Series([None if one is None else _encode(one) for one in scores], dtype=object)
+
+
+def _metrics(function_context: FunctionContext) -> Metrics:
+    try:
+        return metrics_in(function_context.get_metric_group())
+    except RuntimeError:  # python.metric.enabled is false
+        return metrics_in(None)
 
 
 @contextmanager
