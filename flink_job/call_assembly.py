@@ -39,6 +39,7 @@ from udfs.metrics import (
     SEGMENTS_OUT,
     WINDOWS_LOST,
     Modality,
+    begin,
 )
 from udfs.models.scorer import MODEL_FAILURES, MissingReason
 from udfs.records import Announced, CallClosed, ConsentRuled, UtteranceAccepted, WindowCut
@@ -77,6 +78,9 @@ class CallAssembly(KeyedProcessFunction):
         self._tags = {CALLS: calls_tag(), LEDGER: ledger_tag()}
         self._loads_tag = loads_tag()
         self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, CALLS_INCOMPLETE)
+        for model in MODELS.values():
+            begin(self._metrics, model.scored, model.failed)
         STEP_OPENED.log(step="assembly", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:

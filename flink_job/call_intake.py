@@ -32,7 +32,7 @@ from udfs.call_state import (
 from udfs.events import STEP_OPENED
 from udfs.flink_metrics import metrics_in
 from udfs.intake import Decision, Intake, Refusal
-from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, count_reject
+from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, begin, count_reject
 from udfs.policy import Policy
 from udfs.record_json import record_json
 from udfs.records import CallClosed, RejectNotice, UtteranceAccepted
@@ -73,6 +73,7 @@ class CallIntake(KeyedProcessFunction):
         self._wakes: dict[str, int] = {}
         """By open call, the timer of stream time registered last."""
         self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, CALLS_OPENED, CALLS_CLOSED)
         self._metrics.show(CALLS_OPEN, lambda: len(self._wakes))
         STEP_OPENED.log(step="intake", pid=os.getpid())
 

@@ -23,8 +23,10 @@ from udfs.metrics import (
     AUDIO_MS,
     HEARTBEATS,
     RECORDS,
+    REJECTED,
     SHARDS_SILENT,
     STREAM_TIME_LAG_MS,
+    begin,
     count_reject,
 )
 from udfs.pseudonyms import Pseudonyms
@@ -59,6 +61,7 @@ class OpenRecords(ProcessFunction):
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
         self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, RECORDS, HEARTBEATS, REJECTED)
         self._metrics.show(
             STREAM_TIME_LAG_MS, lambda: self._clock.lag_ms(time.time_ns() // 1_000_000)
         )

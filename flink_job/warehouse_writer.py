@@ -36,7 +36,13 @@ from flink_job.arrows import loads_type
 from flink_job.keyed import keyed
 from udfs.events import STEP_OPENED
 from udfs.flink_metrics import metrics_in
-from udfs.metrics import WAREHOUSE_OLDEST_MS, WAREHOUSE_ROWS_WAITING
+from udfs.metrics import (
+    WAREHOUSE_LOADS,
+    WAREHOUSE_OLDEST_MS,
+    WAREHOUSE_RETRIES,
+    WAREHOUSE_ROWS_WAITING,
+    begin,
+)
 from udfs.rows import WAREHOUSE_TABLES
 from udfs.worker_process import tune_worker
 
@@ -70,6 +76,7 @@ class WarehouseWriter(KeyedProcessFunction):
         self._num_waiting: dict[str, int] = {}
         self._waited_ms: dict[str, int] = {}
         """By table, as seen last; a tick a second sees it."""
+        begin(metrics, WAREHOUSE_LOADS, WAREHOUSE_RETRIES)
         metrics.show(WAREHOUSE_ROWS_WAITING, lambda: sum(self._num_waiting.values()))
         metrics.show(WAREHOUSE_OLDEST_MS, lambda: max(self._waited_ms.values(), default=0))
         STEP_OPENED.log(step=UID, pid=os.getpid())

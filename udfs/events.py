@@ -26,6 +26,10 @@ class Event:
     meaning: str
     action: str
 
+    @property
+    def level_name(self) -> str:
+        return logging.getLevelName(self.level)
+
     def log(self, **fields: str | int | float) -> None:
         """Write one line."""
         _LOG.log(self.level, "%s", json.dumps({"event": self.name, **fields}))

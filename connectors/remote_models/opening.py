@@ -11,7 +11,7 @@ from connectors.remote_models.comprehend import Comprehend
 from connectors.remote_models.remote_scorer import RemoteScorer
 from connectors.remote_models.sagemaker import sagemaker_audio, sagemaker_text
 from connectors.remote_models.spec import BackendSpec, ServiceName
-from udfs.metrics import MODELS, Metrics, Modality
+from udfs.metrics import MODELS, Metrics, Modality, begin
 from udfs.models.contract import ModelSpec
 from udfs.models.scorer import (
     AudioScorer,
@@ -43,9 +43,7 @@ def open_audio_scorer(
         ModelError: a local model cannot be used.
     """
     local = partial(_local_audio, with_embedding=with_embedding)
-    opened = _Opened(metrics, "audio")
-    scorer: AudioScorer = opened.scorer(spec, lambda _: sagemaker_audio, local)
-    opened.show_breakers()
+    scorer: AudioScorer = _Opened(metrics, "audio").scorer(spec, lambda _: sagemaker_audio, local)
     return scorer
 
 
@@ -68,7 +66,6 @@ def open_text_scorers(
     for spec in specs.values():
         if repr(spec) not in scorers:
             scorers[repr(spec)] = opened.scorer(spec, TEXT_SERVICES.__getitem__, local)
-    opened.show_breakers()
     return {language: scorers[repr(spec)] for language, spec in specs.items()}
 
 
@@ -79,6 +76,9 @@ class _Opened:
         self._metrics = metrics
         self._names = MODELS[modality]
         self._remote: list[RemoteScorer[Any]] = []
+        names = self._names
+        begin(metrics, names.remote_calls, names.remote_ms, names.remote_cost_nano_usd)
+        metrics.show(names.breaker_open, lambda: int(any(one.is_held_back for one in self._remote)))
 
     def scorer(
         self,
@@ -93,12 +93,6 @@ class _Opened:
         remote: RemoteScorer[Any] = RemoteScorer(service, spec.remote, self._metrics, self._names)
         self._remote.append(remote)
         return remote if local is None else WithFallback(remote, local)
-
-    def show_breakers(self) -> None:
-        if self._remote:
-            self._metrics.show(
-                self._names.breaker_open, lambda: int(any(one.is_held_back for one in self._remote))
-            )
 
 
 def _local_audio(spec: ModelSpec, *, with_embedding: bool) -> AudioScorer:
