@@ -75,10 +75,11 @@ models: setup ## Train the shipped models anew and measure them (needs the train
 	  --output build/evaluation/phrases --card $(TEXT)
 
 .PHONY: format
-format: setup ## Put the code and the README's tables in order
+format: setup ## Put the code, the README's tables and what watches the job in order
 	$(VENV)/ruff check --fix $(CODE)
 	$(VENV)/ruff format $(CODE)
 	$(VENV)/python -m flink_job.readme_tables README.md
+	$(VENV)/python -m flink_job.monitoring deploy
 
 .PHONY: lock
 lock: setup ## Write requirements.lock anew from pyproject.toml

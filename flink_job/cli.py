@@ -97,6 +97,10 @@ def local(
     ] = EMBEDDED,
     properties: Properties = None,
     report: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder for the job's logs and its metrics."),
+    ] = None,
     inject: Inject = None,
     chunk_ms: ChunkMs = 200,
     shuffle_ms: ShuffleMs = 0,
@@ -124,6 +128,7 @@ def local(
                 given,
                 progress,
                 plan.dropped,
+                keep,
             )
         if report:
             report.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")

@@ -12,7 +12,6 @@ lifecycle rule of the bucket.
 from __future__ import annotations
 
 import io
-import logging
 from typing import Any
 
 import boto3
@@ -29,10 +28,9 @@ from connectors.object_store import (
 )
 from connectors.warehouse.contract import Batch, LoadError, WarehouseError, WarehouseSpec
 from connectors.warehouse.schema import warehouse_name
+from udfs.events import STAGED_OBJECT_LEFT
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, MAX_ATTEMPTS = 2.0, 5.0, 2
-
-_log = logging.getLogger(__name__)
 
 
 class StagingArea:
@@ -98,7 +96,7 @@ class StagingArea:
         try:
             self._s3.delete_object(Bucket=self._bucket, Key=self._key(batch))
         except (BotoCoreError, ClientError) as error:
-            _log.warning("a staged object was left in S3: %s", _code(error))
+            STAGED_OBJECT_LEFT.log(code=_code(error))
 
     def close(self) -> None:
         self._s3.close()
