@@ -32,7 +32,7 @@ from flink_job.arrows import (
 )
 from udfs.assembly import Assembly, OpenAssembly, decode_assembly, encode_assembly
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.fusion import Fuser
 from udfs.metrics import (
     CALLS_INCOMPLETE,
@@ -41,6 +41,7 @@ from udfs.metrics import (
     SEGMENTS_OUT,
     WINDOWS_LOST,
     Modality,
+    begin,
 )
 from udfs.models.scorer import MODEL_FAILURES, MissingReason
 from udfs.records import (
@@ -94,7 +95,10 @@ class CallAssembly(KeyedProcessFunction):
         self._tags = {CALLS: calls_tag(), LEDGER: ledger_tag()}
         self._loads_tag = loads_tag()
         self._suppression = suppression_of(self._suppression_source)
-        self._metrics = metrics_of(runtime_context)
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, CALLS_INCOMPLETE)
+        for model in MODELS.values():
+            begin(self._metrics, model.scored, model.failed)
         STEP_OPENED.log(step="assembly", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:

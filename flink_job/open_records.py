@@ -20,14 +20,16 @@ from flink_job.stream_time import NO_CALL, ShardClock
 from udfs.audio_codec import BYTES_PER_SAMPLE
 from udfs.envelope import Door, Dropped, Limits, Refused
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.metrics import (
     AUDIO_MS,
     HEARTBEATS,
     RECORDS,
     RECORDS_SUPPRESSED,
+    REJECTED,
     SHARDS_SILENT,
     STREAM_TIME_LAG_MS,
+    begin,
     count_reject,
 )
 from udfs.pseudonyms import Pseudonyms
@@ -76,7 +78,8 @@ class OpenRecords(ProcessFunction):
         )
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
-        self._metrics = metrics_of(runtime_context)
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, RECORDS, HEARTBEATS, REJECTED)
         self._metrics.show(
             STREAM_TIME_LAG_MS, lambda: self._clock.lag_ms(time.time_ns() // 1_000_000)
         )

@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 
 from connectors.deployment.errors import DeployError
+from connectors.deployment.job_zip import PackageError
+from connectors.deployment.lock import LockError
 from connectors.deployment.templates import StackOwnsError
+from connectors.deployment.wheels import WheelError
 from connectors.erasure.signing import SigningError
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
@@ -36,6 +39,7 @@ _WRONG_USE = (
     CallFolderError,
     InjectError,
     KinesaliteError,
+    LockError,
     ManifestError,
     ModelError,
     PolicyError,
@@ -46,7 +50,7 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (DeployError, LocalJobError, KinesisError, LakeError, LoadError)
+_FAILED = (DeployError, LocalJobError, KinesisError, LakeError, LoadError, PackageError, WheelError)
 
 
 @contextmanager

@@ -37,8 +37,14 @@ from connectors.warehouse.opening import open_warehouse
 from flink_job.arrows import loads_type
 from flink_job.keyed import keyed
 from udfs.events import STEP_OPENED
-from udfs.flink_metrics import metrics_of
-from udfs.metrics import WAREHOUSE_OLDEST_MS, WAREHOUSE_ROWS_WAITING
+from udfs.flink_metrics import metrics_in
+from udfs.metrics import (
+    WAREHOUSE_LOADS,
+    WAREHOUSE_OLDEST_MS,
+    WAREHOUSE_RETRIES,
+    WAREHOUSE_ROWS_WAITING,
+    begin,
+)
 from udfs.rows import WAREHOUSE_TABLES
 from udfs.worker_process import tune_worker
 
@@ -68,7 +74,7 @@ class WarehouseWriter(KeyedProcessFunction):
         )
         self._warehouse = open_warehouse(self._spec)
         is_erased = suppression_of(self._suppression_source).has_call
-        metrics = metrics_of(runtime_context)
+        metrics = metrics_in(runtime_context.get_metrics_group())
         self._loaders = {
             table.folder: Loader(table, self._warehouse, self._rules, is_erased, metrics)
             for table in WAREHOUSE_TABLES
@@ -76,6 +82,7 @@ class WarehouseWriter(KeyedProcessFunction):
         self._num_waiting: dict[str, int] = {}
         self._waited_ms: dict[str, int] = {}
         """By table, as seen last; a tick a second sees it."""
+        begin(metrics, WAREHOUSE_LOADS, WAREHOUSE_RETRIES)
         metrics.show(WAREHOUSE_ROWS_WAITING, lambda: sum(self._num_waiting.values()))
         metrics.show(WAREHOUSE_OLDEST_MS, lambda: max(self._waited_ms.values(), default=0))
         STEP_OPENED.log(step=UID, pid=os.getpid())

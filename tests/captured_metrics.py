@@ -21,7 +21,11 @@ class CapturedGroup:
         return FlinkMetrics(self)
 
     def get_metric_group(self) -> CapturedGroup:
-        """So that it is a step's context too."""
+        """So that it is a UDF's context too."""
+        return self
+
+    def get_metrics_group(self) -> CapturedGroup:
+        """And a function's."""
         return self
 
     def add_group(self, name: str) -> CapturedGroup:

@@ -178,7 +178,7 @@ class KeyedHarness:
 
     # --- the parts of RuntimeContext, Context and TimerService that functions use ---------------
 
-    def get_metric_group(self) -> CapturedGroup:
+    def get_metrics_group(self) -> CapturedGroup:
         return self.metrics
 
     def get_state(self, descriptor: Any) -> _ValueState:

@@ -26,6 +26,10 @@ class Event:
     meaning: str
     action: str
 
+    @property
+    def level_name(self) -> str:
+        return logging.getLevelName(self.level)
+
     def log(self, **fields: str | int | float) -> None:
         """Write one line."""
         _LOG.log(self.level, "%s", json.dumps({"event": self.name, **fields}))
@@ -74,6 +78,13 @@ BREAKER_OPENED = Event(
     "See the alarm `breaker-open`.",
 )
 BREAKER_CLOSED = Event("breaker_closed", logging.INFO, "a remote model answers again", "Nothing.")
+TEXT_NOT_REDACTED = Event(
+    "text_not_redacted",
+    logging.ERROR,
+    "personal data could not be taken out of a text, with the error's kind; it was neither sent "
+    "nor stored",
+    "One text is its own fault; many tell of a package without Presidio.",
+)
 LOAD_FAILED = Event(
     "load_failed",
     logging.WARNING,

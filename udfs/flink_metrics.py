@@ -27,16 +27,13 @@ _STATM = Path("/proc/self/statm")
 _PAGES_PER_MIB = 2**20 // os.sysconf("SC_PAGE_SIZE")
 
 
-def metrics_of(context: Any) -> Metrics:
+def metrics_in(group: Any | None) -> Metrics:
     """Where a step tells its numbers.
 
     Args:
-        context: what PyFlink opens the step with, a ``RuntimeContext`` or a ``FunctionContext``.
+        group: Flink's ``MetricGroup`` of the step; None where ``python.metric.enabled`` is false.
     """
-    try:
-        return FlinkMetrics(context.get_metric_group())
-    except RuntimeError:  # python.metric.enabled is false
-        return NoMetrics()
+    return NoMetrics() if group is None else FlinkMetrics(group)
 
 
 class FlinkMetrics:

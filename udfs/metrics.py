@@ -56,6 +56,12 @@ class NoMetrics:
     def show(self, metric: Metric, read: Callable[[], int]) -> None: ...
 
 
+def begin(metrics: Metrics, *meters: Metric) -> None:
+    """Tell of meters at nothing: what was never told is missing, and an alarm cannot add it up."""
+    for meter in meters:
+        metrics.count(meter, 0)
+
+
 def count_reject(metrics: Metrics, reason: RejectReason) -> None:
     """One record was refused."""
     metrics.count(REJECTED)

@@ -20,7 +20,7 @@ from pyflink.table import DataTypes, FunctionContext, ScalarFunction
 from pyflink.table.udf import udf
 
 from udfs.ahead import map_ahead
-from udfs.flink_metrics import metrics_of
+from udfs.flink_metrics import metrics_in
 from udfs.metrics import MODELS, Metrics, Modality
 from udfs.models.scorer import AudioScorer, Text, TextScorer
 from udfs.score_text import score_texts
@@ -54,7 +54,7 @@ class ScoreAudio(ScalarFunction):
 
     def open(self, function_context: FunctionContext) -> None:
         tune_worker()
-        self._metrics = metrics_of(function_context)
+        self._metrics = _metrics(function_context)
         self._scorer = self._open_scorer(self._metrics)
         self._detector = SpeechDetector()
         self._threads = ThreadPoolExecutor(HEARING_THREADS, thread_name_prefix="hear")
@@ -74,20 +74,20 @@ class ScoreAudio(ScalarFunction):
 
 
 class ScoreText(ScalarFunction):
-    """``text STRING, language STRING`` to ``TextScore`` as BYTES; NULL to NULL."""
+    """``text, language STRING, may_send_raw BOOLEAN`` to ``TextScore`` as BYTES; NULL to NULL."""
 
     def __init__(self, open_scorers: OpenTextScorers) -> None:
         self._open_scorers = open_scorers
 
     def open(self, function_context: FunctionContext) -> None:
         tune_worker()
-        self._metrics = metrics_of(function_context)
+        self._metrics = _metrics(function_context)
         self._scorers = self._open_scorers(self._metrics)
 
-    def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
+    def eval(self, texts: pd.Series, languages: pd.Series, may_send_raw: pd.Series) -> pd.Series:
         given = [
-            Text(text, language or "")
-            for text, language in zip(texts, languages, strict=True)
+            Text(text, language or "", bool(may))
+            for text, language, may in zip(texts, languages, may_send_raw, strict=True)
             if text is not None
         ]
         with _timed(self._metrics, "text", len(given)):
@@ -101,6 +101,13 @@ class ScoreText(ScalarFunction):
 
 def _column(scores: Any) -> pd.Series:
     return pd.Series([None if one is None else _encode(one) for one in scores], dtype=object)
+
+
+def _metrics(function_context: FunctionContext) -> Metrics:
+    try:
+        return metrics_in(function_context.get_metric_group())
+    except RuntimeError:  # python.metric.enabled is false
+        return metrics_in(None)
 
 
 @contextmanager

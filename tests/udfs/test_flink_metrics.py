@@ -11,9 +11,8 @@ from apache_beam.metrics.execution import MetricsContainer
 from apache_beam.runners.worker import statesampler
 from pyflink.fn_execution.datastream.process.operations import Operation
 from pyflink.fn_execution.metrics.process.metric_impl import GenericMetricGroup
-from pyflink.table import FunctionContext
 
-from udfs.flink_metrics import FlinkMetrics, metrics_of
+from udfs.flink_metrics import FlinkMetrics, metrics_in
 from udfs.metrics import CALLS_OPEN, METRICS, RECORDS, REJECTED, WORKER_MEMORY_MIB, NoMetrics
 
 
@@ -104,7 +103,7 @@ def test_counts_of_other_threads_are_not_lost(worker: Worker) -> None:
 
 
 def test_without_flinks_metrics_nothing_is_counted() -> None:
-    assert isinstance(metrics_of(FunctionContext(None, {})), NoMetrics)
+    assert isinstance(metrics_in(None), NoMetrics)
 
 
 def test_names_are_such_as_the_service_takes() -> None:
