@@ -350,8 +350,8 @@ class ErasureSettings(Group):
         Millis,
         Names,
         Field(
-            description="erase waits so long between suppressing and removing: two looks, a "
-            "checkpoint and a load of the job"
+            description="erase waits so long between suppressing and removing: a look of the job "
+            "at the list, a pulse (10 s), a checkpoint and a load"
         ),
     ] = 120_000
     signing_kms_key_arn: Annotated[

@@ -41,8 +41,8 @@ from udfs.rows import ALL_PARTICIPANTS, CALLS, LEDGER, REJECTS, SEGMENTS, WAREHO
 PERSON = "erin-0815"
 ERASED, OPEN, KEPT, WITNESS = "erased-call", "open-call", "kept-call", "witness-call"
 OPEN_UNTIL_MS = 12_000
-SETTLE_S = 8.0
-"""Two looks at the list, a checkpoint and a load of a local job."""
+SETTLE_S = 18.0
+"""A look at the list, a pulse of an open call, a checkpoint and a load of a local job."""
 LIMIT_S = 180.0
 
 
@@ -113,6 +113,7 @@ def test_erased_beside_the_job_and_not_brought_back(tmp_path: Path, spec: Wareho
             "pseudonyms": {"key.file": str(key_file)},
             "erasure": {"refresh.ms": "500"},
             "calls": {"text.wait.ms": "0"},
+            "time": {"start.hold.ms": "1000"},
         }
         groups = local_groups(given, kinesalite.endpoint, root, spec.url)
         replayer = Replayer(kinesis, STREAMS)
