@@ -56,7 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _finding(f"policy {settings.policy.path or 'shipped'}", partial(check_policy, settings))
     if settings.pseudonyms.is_set:
         yield _finding("key of the pseudonyms", partial(check_pseudonyms, settings))
-    yield _finding("suppression list", partial(_check_suppression, settings))
+    yield _finding("suppression list", partial(check_suppression, settings))
 
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:
@@ -184,8 +184,12 @@ def check_pseudonyms(settings: Settings) -> None:
         raise SettingsError("pseudonyms", key, value, str(error)) from None
 
 
-def _check_suppression(settings: Settings) -> None:
-    """Whether everybody on the list is kept out: each entry's key must be given."""
+def check_suppression(settings: Settings) -> None:
+    """Whether everybody on the suppression list is kept out: each entry's key must be given.
+
+    Raises:
+        SettingsError: a key is lacking, or the list cannot be read.
+    """
     source = settings.suppression()
     try:
         listed = read_list(source)

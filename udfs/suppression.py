@@ -126,15 +126,12 @@ class SuppressionList:
             (one.kind, one.under, one.digest): one.before_ms or 0 for one in self.entries
         }
         self._digesters = list(digesters((one.under for one in self.entries), keys))
+        self.has_persons = any(one.kind != "call" for one in self.entries)
         known = {each.under for each in self._digesters}
         self.unknown_keys = frozenset(one.under for one in self.entries) - known
         """Fingerprints of keys that are not given: their entries match nobody."""
         self.has_call = lru_cache(_CACHED_IDS)(self._has_call)
         self.person_before_ms = lru_cache(_CACHED_IDS)(self._person_before_ms)
-
-    @property
-    def has_persons(self) -> bool:
-        return any(one.kind != "call" for one in self.entries)
 
     @property
     def dates(self) -> frozenset[str]:

@@ -223,8 +223,11 @@ class Eraser:
             self._sleep(self._settle_s - waited_s)
 
     def _target(self, entries: Iterable[Entry]) -> Target:
-        """The calls that the job has found are anybody's who was erased: they go with each."""
-        noted = self._suppression.noted_by_job()
+        """The calls that the job has found are anybody's who was erased: they go with each.
+
+        One without a date had not begun when it was found, so it has no rows.
+        """
+        noted = [one for one in self._suppression.noted_by_job() if one.dt is not None]
         return Target(SuppressionList(merged([*entries, *noted]), self._stores.keys))
 
     def _remove(self, journal: Journal, outcome: Outcome) -> Iterator[str]:

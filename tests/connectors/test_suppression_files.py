@@ -9,6 +9,9 @@ import pytest
 
 from connectors.lake_files import Lake, LakeError
 from connectors.suppression import SuppressionFiles, SuppressionWatch, new_digester
+from flink_job.preflight import check_suppression
+from flink_job.setting_types import SettingsError
+from flink_job.settings import parse_settings
 from udfs.suppression import Entry
 
 KEY = b"k" * 32
@@ -89,3 +92,14 @@ def test_what_is_no_list_stops_the_start(tmp_path: Path) -> None:
 
     with pytest.raises(LakeError, match="no file of the suppression list"):
         watch(tmp_path)
+
+
+def test_before_a_start_lacking_keys_are_told(tmp_path: Path) -> None:
+    files(tmp_path).write("one", [entry("call-1", KEY)])
+    groups = {
+        "streams": {"audio.stream": "a", "text.stream": "t"},
+        "lake": {"root": str(tmp_path)},
+    }
+
+    with pytest.raises(SettingsError, match="1 keys are lacking"):
+        check_suppression(parse_settings(groups))

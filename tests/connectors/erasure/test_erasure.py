@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from connectors.erasure.verifying import verify
 from connectors.lake_files import Lake
 from connectors.lake_reader import read_rows, write_rows
 from connectors.replay_ledger import ReplayLedger
-from connectors.warehouse.contract import WarehouseSpec
-from connectors.warehouse.opening import open_session
+from connectors.suppression import SuppressionFiles, new_digester
+from connectors.warehouse.contract import Batch, WarehouseSpec
+from connectors.warehouse.opening import open_session, open_warehouse
 from connectors.warehouse.reader import read_warehouse
+from tests.connectors.warehouse.loads import load
 from tests.erasure_world import (
     KEY,
     REQUEST,
@@ -121,12 +124,29 @@ def test_a_person_under_a_former_key(tmp_path: Path) -> None:
     assert_erased(world)
 
 
+def test_a_call_that_the_job_found_open_goes_too(tmp_path: Path, spec: WarehouseSpec) -> None:
+    """It has no summary, so only the job can tell that it was the person's."""
+    world = World(tmp_path, spec).fill()
+    orphan = replace(world.others(SEGMENTS)[0], call_id="orphan-call")
+    write_rows(tmp_path, SEGMENTS, [orphan], lambda _: world.dt(0), "orphan.parquet")
+    with closing(open_warehouse(spec)) as warehouse:
+        load(warehouse, Batch(SEGMENTS, (orphan,)))
+    made_with = new_digester([], (KEY,))
+    SuppressionFiles(Lake(tmp_path)).note(made_with.call("orphan-call", world.dt(0)))
+
+    outcome = erase(world)
+
+    assert_erased(world)
+    assert found_by_verify(world, outcome) == []
+
+
 CRASHING = """
 import os, signal, sys
 from pathlib import Path
 from connectors.erasure.erasure import Eraser, Outcome
 from connectors.erasure.signing import LocalSigner
 from connectors.warehouse.contract import WarehouseSpec
+from tests.connectors.warehouse.loads import load
 from tests.erasure_world import REQUEST, SIGNING_KEY, World
 
 root, url, schema = sys.argv[1:]
