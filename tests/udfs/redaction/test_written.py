@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.evaluation.redaction.values import Values
-from udfs.redaction.english import ENGLISH
+from udfs.redaction.english.lexicon import ENGLISH
 from udfs.redaction.written import as_written
 
 
