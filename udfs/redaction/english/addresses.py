@@ -16,7 +16,8 @@ _STREET: Final = (
 _NO_STREET: Final = (
     r"(?:minutes?|hours?|days?|weeks?|months?|years?|times?|dollars?|cents?|pounds?|euros?|percent|"
     r"miles?|of|a|an|the|to|in|at|for|and|or|is|are|was|it|that|which|by|on|from|with|more|"
-    r"people|items?|calls?|no|not|any|either|your|my|our|their|this|other|every|each|i|you|we)"
+    r"people|items?|calls?|no|not|any|either|your|my|our|their|this|other|every|each|i|you|we|"
+    r"her|his|him|them|they|he|she|all|both|own|long|far|same|right|wrong|only|best|next|last|half)"
 )
 _STATE: Final = (
     r"(?:alabama|alaska|arizona|arkansas|california|colorado|connecticut|delaware|florida|georgia|"
@@ -30,16 +31,16 @@ _STATE: Final = (
 )
 _POSTCODE: Final = r"(?:\d{5}(?:-?\d{4})?|[a-z]{1,2}\d[a-z\d]?\s*\d[a-z]{2})"
 _TOWN: Final = r"[^\W\d_][\w'’-]*\.?"
-_UNIT: Final = r"(?:apartment|apt|unit|suite|flat|number|#)\.?\s*\w{1,5}"
+_UNIT: Final = r"(?:apartment|apt|unit|suite|flat|number|#)\.?\s*\w{1,5}(?:\s[a-z]\b)?"
 _PLACE: Final = (
     rf"(?:\s*,?\s*(?:in\s+)?(?:{_TOWN}\s*,?\s+){{0,3}}?"
-    rf"(?:{_STATE}\b(?:\s*,?\s*(?:zip\s*(?:code)?\s*(?:is)?\s*)?{_POSTCODE}\b)?|{_POSTCODE}\b))?"
+    rf"(?:{_STATE}\b(?:\s*,?\s*{_STATE}\b)?(?:\s*,?\s*(?:zip\s*(?:code)?\s*(?:is)?\s*)?{_POSTCODE}\b)?|{_POSTCODE}\b))?"
 )
 _ADDRESS: Final = re.compile(
-    rf"(?<![\w.,$£€])(?:{_UNIT}\s*,?\s+)?"
-    rf"\d{{1,6}}[a-z]?\s+(?:(?!{_NO_STREET}\b)[\w'’.-]+\s+){{0,4}}{_STREET}\b\.?"
-    rf"(?:\s*,?\s*(?:north|south|east|west|[ns][ew])\b)?(?:\s*,?\s*{_UNIT})?{_PLACE}"
-    rf"|\bp\.?\s*o\.?\s*box\s+(?:number\s+)?\d+{_PLACE}",
+    rf"(?:(?<![\w.,$£€])(?:{_UNIT}\s*,?\s+)?\d{{1,6}}[a-z]?\s+"
+    rf"(?:(?:(?!{_NO_STREET}\b)[\w'’.-]+\s+){{1,4}}{_STREET}|street|avenue|boulevard|road)\b\.?"
+    rf"(?:\s*,?\s*(?:north|south|east|west|[ns][ew])\b)?(?:\s*,?\s*{_UNIT})?"
+    rf"|\bp\.?\s*o\.?\s*box\s+(?:number\s+)?\d+){_PLACE}",
     re.IGNORECASE,
 )
 _POSTAL: Final = re.compile(

@@ -30,7 +30,7 @@ def _dates(year: str) -> str:
 
 _FULL_DATE: Final = re.compile(rf"(?<![\w])(?:{_dates(_PAST_YEAR)})(?!\d)", re.IGNORECASE)
 _BORN: Final = re.compile(
-    r"\b(?:born|birth|births|birthday|birthdate|dob|d\.o\.b\.?|date-of-birth)\b", re.IGNORECASE
+    r"\b(?:born|birth|births|birthday|birthdate|d[o0]b|d\.o\.b\.?|date-of-birth)\b", re.IGNORECASE
 )
 _BIRTH_DATE: Final = re.compile(
     rf"(?<![\w])(?:{_dates(_YEAR)}"
@@ -50,5 +50,12 @@ def birth_dates(views: Views) -> Iterator[Found]:
             yield Found("birth_date", *view.source(*match.span()))
         for told in _BORN.finditer(view.text):
             near = _BIRTH_DATE.search(view.text, told.end(), told.end() + _NEAR)
-            if near:
+            if near is None:  # … is my birthday
+                before = view.text[: told.start()]
+                near = _last(_BIRTH_DATE.finditer(before, max(0, len(before) - _NEAR)))
+            if near is not None:
                 yield Found("birth_date", *view.source(*near.span()))
+
+
+def _last(matches: Iterator[re.Match[str]]) -> re.Match[str] | None:
+    return max(matches, key=lambda match: match.start(), default=None)

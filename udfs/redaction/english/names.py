@@ -32,14 +32,15 @@ _NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 _PERHAPS_NAMED: Final = re.compile(
-    r"\b(?:this\s+is|i\s+am|i'm|it's|it\s+is|miss|doctor|dr\.?|professor|called|under|morning|"
+    r"\b(?:this\s+is|i\s+am|i'm|it's|it\s+is|called|under|morning|"
     r"afternoon|evening|account\s+of|is|told|asked|explained\s+\w+\s+to|spoke\s+to)[\s,]+",
     re.IGNORECASE,
 )
 _ADDRESSED: Final = re.compile(
     r"\b(?:speak(?:ing)?\s+(?:to|with)|talk(?:ing|ed)?\s+(?:to|with)|hi|hello|hey|dear|thanks|"
     r"thank\s+you|named|ask(?:ed)?\s+for|husband|wife|son|daughter|brother|sister|colleague|"
-    r"sincerely|regards)[\s,]+",
+    r"miss|doctor|dr\.?|professor|driver|courier|technician|engineer|lady|gentleman|guy|sincerely|regards|cheers|best,|"
+    r"(?:my|the|\w+'s)\s+name)[\s,]+",
     re.IGNORECASE,
 )
 _TELLS_WHO: Final = re.compile(
@@ -49,8 +50,16 @@ _PARTICLES: Final = frozenset(
     {"de", "da", "del", "della", "der", "den", "di", "dos", "du", "el", "la", "le", "van", "von"}
     | {"bin", "al", "st", "ben", "ibn", "mc", "mac", "o"}
 )
-_SPELLED: Final = re.compile(r"(?<!\w)(?=0*[A-Z]0*[A-Z])[A-Z0]{4,}(?![\w@])")
+_SPELLED: Final = re.compile(r"(?<!\w)(?=0*[A-Z]0*[A-Z])[A-Z0]{3,}(?![\w@])")
 """In the written view; the letter O may stand there as the digit."""
+_SPELLING: Final = re.compile(r"\bspel(?:t|l|led|ling|lings)\b", re.IGNORECASE)
+_MIN_SPELLED: Final = 4
+"""Shorter ones are abbreviations, unless somebody speaks of spelling."""
+_FULL_NAME: Final = re.compile(
+    r"(?<![\w.])[A-Z][^\W\d_A-Z]+(?:-[A-Z][^\W\d_A-Z]+)?(?: [A-Z]\.)?"
+    r"(?: [A-Z][^\W\d_A-Z]+(?:-[A-Z][^\W\d_A-Z]+)?)+"
+)
+"""Words in capitals that follow each other."""
 
 
 def names(views: Views) -> Iterator[Found]:
@@ -65,12 +74,17 @@ def names(views: Views) -> Iterator[Found]:
             yield Found("name", *span)
     for match in _ADDRESSED.finditer(text):
         span = _name_at(text, match.end())
-        if span is not None and (_is_told(text, span) or _is_rare(text, span)):
+        if span is not None and _is_told(text, span):
             yield Found("name", *span)
+        elif span is not None and (end := _end_of_rare(text, span)) > span[0]:
+            yield Found("name", span[0], end)
     for match in _WORD.finditer(text):
         if match[0].lower().rstrip(".") in _FIRST_NAMES:
             end = match.end() - match[0].endswith(".")
             yield Found("name", match.start(), _with_last_name(text, end))
+    for match in _FULL_NAME.finditer(text):
+        if _end_of_rare(text, match.span()) == match.end():
+            yield Found("name", *match.span())
     yield from _spelled_names(views)
 
 
@@ -80,7 +94,7 @@ def _name_at(text: str, start: int) -> Span | None:
     num_words = 0
     at = start
     while num_words < _MAX_NAME_WORDS and (match := _WORD.match(text, at)):
-        word = match[0].lower().rstrip(".")
+        word = _plain(match[0])
         if word in _NO_NAME or (len(word) == 1 and begin is None and word != "o"):
             break
         begin = match.start() if begin is None else begin
@@ -105,13 +119,22 @@ def _is_told(text: str, span: Span) -> bool:
     return len(words) > 1 and all(word[:1].isupper() and word[1:].islower() for word in words)
 
 
-def _is_rare(text: str, span: Span) -> bool:
-    """Whether somebody is addressed by words that are not used for anything else."""
-    return not any(_is_common(word) for word in text[slice(*span)].split())
+def _end_of_rare(text: str, span: Span) -> int:
+    """Where the words end that are used for nothing but names; the begin where none is."""
+    end = span[0]
+    for match in _WORD.finditer(text, *span):
+        if _is_common(match[0]):
+            break
+        end = match.end()
+    return end
+
+
+def _plain(word: str) -> str:
+    return word.lower().rstrip(".").replace("’", "'")
 
 
 def _is_common(word: str) -> bool:
-    lower = word.lower()
+    lower = _plain(word)
     return lower in _COMMON_WORDS or (lower.endswith("s") and lower[:-1] in _COMMON_WORDS)
 
 
@@ -133,5 +156,7 @@ def _with_last_name(text: str, end: int) -> int:
 def _spelled_names(views: Views) -> Iterator[Found]:
     """What is spelled out letter by letter; the written view has it in capitals."""
     if views.written.text != views.raw.text:
+        is_told = _SPELLING.search(views.raw.text) is not None
         for match in _SPELLED.finditer(views.written.text):
-            yield Found("name", *views.written.source(*match.span()))
+            if is_told or len(match[0]) >= _MIN_SPELLED:
+                yield Found("name", *views.written.source(*match.span()))

@@ -16,7 +16,7 @@ _DIGITS: Final = re.compile(r"(?<![\w.,$£€+])\+?\d(?:[\s().-]{0,2}\d){6,18}(?
 _CARD_SAID: Final = re.compile(r"\b(?:card|visa|mastercard|amex|credit|debit)\b", re.IGNORECASE)
 _PHONE_SAID: Final = re.compile(
     r"\b(?:phone|telephone|mobile|cell|cellphone|landline|fax|whatsapp|call|callback|ring|reach|"
-    r"text|dial|area\s+code|(?:contact|my|the|home|work|best|other|new)\s+number)\b",
+    r"text|dial|area\s+code|(?:contact|my|the|home|work|best|other|new|local)\s+number)\b",
     re.IGNORECASE,
 )
 _THING: Final = re.compile(
@@ -32,7 +32,9 @@ _BEFORE: Final = 40
 _MIN_CARD_DIGITS, _MAX_CARD_DIGITS = 13, 19
 _COMMON_CARD_DIGITS: Final = (15, 16)
 _CARD_BEGINS: Final = "3456"
-_MIN_PHONE_DIGITS, _MAX_PHONE_DIGITS = 7, 13
+_MIN_PHONE_DIGITS, _MAX_PHONE_DIGITS = 7, 14
+_MIN_DIALLED_DIGITS: Final = 10
+"""So many at least that begin with a 0: nothing else is numbered like that."""
 
 
 def is_a_things(text: str, start: int) -> bool:
@@ -58,7 +60,8 @@ def numbers(views: Views) -> Iterator[Found]:
                 yield Found("card", *view.source(*match.span()))
             elif _MIN_PHONE_DIGITS <= count <= _MAX_PHONE_DIGITS:
                 before = view.text[max(0, match.start() - _BEFORE) : match.start()]
-                if _PHONE_SAID.search(before):
+                is_dialled = match[0][0] == "0" and count >= _MIN_DIALLED_DIGITS
+                if is_dialled or _PHONE_SAID.search(before):
                     yield Found("phone", *view.source(*match.span()))
 
 
