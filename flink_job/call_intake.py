@@ -9,6 +9,7 @@ due, and registers the next. And where all of a call's timers are lost, pulses c
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -28,9 +29,12 @@ from udfs.call_state import (
     decode_state,
     encode_state,
 )
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_in
 from udfs.intake import Decision, Intake, Refusal
+from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, begin, count_reject
 from udfs.policy import Policy
-from udfs.records import RejectNotice, UtteranceAccepted
+from udfs.records import CallClosed, RejectNotice, UtteranceAccepted
 from udfs.redaction.stored import StoredContent, first_use
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
@@ -68,7 +72,11 @@ class CallIntake(KeyedProcessFunction):
         self._rejects = rejects_tag()
         self._distrust_until_ms = 0
         self._wakes: dict[str, int] = {}
-        """By call, the timer of stream time registered last."""
+        """By open call, the timer of stream time registered last."""
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, CALLS_OPENED, CALLS_CLOSED)
+        self._metrics.show(CALLS_OPEN, lambda: len(self._wakes))
+        STEP_OPENED.log(step="intake", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         if value is None:  # a pulse
@@ -84,8 +92,11 @@ class CallIntake(KeyedProcessFunction):
             yield from self._carry_out(ctx.get_current_key(), late)
             self._bury(call, ctx)
             return
+        was_started = call.started is not None
         decisions = self._intake.take(call, self._store, opened.record, opened.arrival, now_ms)
         yield from self._carry_out(ctx.get_current_key(), decisions)
+        if not was_started and call.started is not None:
+            self._metrics.count(CALLS_OPENED)
         yield from self._settle(call, ctx, now_ms, stream_ms, opened.arrival.arrival_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
@@ -174,9 +185,12 @@ class CallIntake(KeyedProcessFunction):
     def _carry_out(self, call_id: str, decisions: Iterable[Decision]) -> Iterator[Any]:
         for decision in decisions:
             if isinstance(decision, Refusal):
+                count_reject(self._metrics, decision.reason)
                 yield self._rejects, self._reject_row(decision)
                 continue
             work = decision.work
+            if isinstance(work, CallClosed):
+                self._metrics.count(CALLS_CLOSED)
             signal = None if decision.signal is None else encode(decision.signal)
             language = work.language if isinstance(work, UtteranceAccepted) else None
             yield Row(call_id, encode(work), signal, decision.text, language, decision.may_send_raw)

@@ -25,6 +25,7 @@ from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
+from flink_job.package_commands import package
 from flink_job.policy_commands import policy_app
 from flink_job.preflight import (
     check_fusion,
@@ -58,6 +59,7 @@ app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(audit_app, name="audit")
 app.command("reconcile")(reconcile)
+app.command()(package)
 register_deploy(app)
 app.command()(export)
 
@@ -95,6 +97,10 @@ def local(
     ] = EMBEDDED,
     properties: Properties = None,
     report: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder for the job's logs and its metrics."),
+    ] = None,
     inject: Inject = None,
     chunk_ms: ChunkMs = 200,
     shuffle_ms: ShuffleMs = 0,
@@ -122,6 +128,7 @@ def local(
                 given,
                 progress,
                 plan.dropped,
+                keep,
             )
         if report:
             report.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")

@@ -111,8 +111,13 @@ def run(properties: Path) -> None:
     build_job(settings, job_configuration(settings)).env.execute(JOB_NAME)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run with the service's settings, and end with one line where they cannot be used."""
     try:
         run(Path(os.environ.get("CALL_SENTIMENT_PROPERTIES", DEFAULT_PROPERTIES)))
     except (SettingsError, LakeError) as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -401,6 +401,7 @@ class Settings(Group):
             secret_arn=warehouse.secret_arn,
             copy_role_arn=warehouse.copy_role_arn,
             staging_root=warehouse.staging_root,
+            staging_kms_key_arn=self.lake.kms_key_arn,
             endpoint=warehouse.endpoint,
         )
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from connectors.remote_models.usage import Usage
+from udfs.events import TEXT_NOT_REDACTED
+from udfs.metrics import Metrics, ModelMetrics
 from udfs.models.scorer import Outcome, Text, TextScorer
 from udfs.redaction.stored import Redact
-
-_LOG = logging.getLogger(__name__)
 
 _NOT_ASKED: Final = Outcome(None, "redaction_failed", None)
 
@@ -19,10 +17,13 @@ _NOT_ASKED: Final = Outcome(None, "redaction_failed", None)
 class Redacting:
     """A ``Scorer`` before another's model; what it cannot redact it does not send."""
 
-    def __init__(self, remote: TextScorer, redact: Redact, usage: Usage) -> None:
+    def __init__(
+        self, remote: TextScorer, redact: Redact, metrics: Metrics, names: ModelMetrics
+    ) -> None:
         self._remote = remote
         self._redact = redact
-        self._usage = usage
+        self._metrics = metrics
+        self._failed = names.remote_failed["redaction_failed"]
 
     def score(self, inputs: Iterable[Text]) -> Iterator[Outcome]:
         was_sent: deque[bool] = deque()
@@ -51,9 +52,9 @@ class Redacting:
             return one._replace(text=self._redact(one.text, one.language))
         except Exception as error:  # whatever it is: never the raw text
             # The type alone: a message may quote the text.
-            _LOG.error("a text was not redacted, so not sent: %s", type(error).__name__)
+            TEXT_NOT_REDACTED.log(error=type(error).__name__)
             return None
 
     def _not_asked(self) -> Outcome:
-        self._usage.count(redaction_failed=1)
+        self._metrics.count(self._failed)
         return _NOT_ASKED

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from udfs.events import TEXT_NOT_REDACTED
 from udfs.record_json import CallRecord, record_json
 from udfs.records import RejectNotice, Utterance
-
-_LOG = logging.getLogger(__name__)
 
 Redact = Callable[[str, str], str]
 """A text and its language's tag to the text without personal data."""
@@ -53,7 +51,7 @@ class StoredContent:
             return record_json(record)
         except Exception as error:  # whatever it is: never the raw text
             # The type alone: a message may quote the text.
-            _LOG.error("a reject is stored without its content: %s", type(error).__name__)
+            TEXT_NOT_REDACTED.log(error=type(error).__name__)
             return None
 
     def _of_json(self, payload: bytes) -> bytes:
