@@ -8,9 +8,10 @@ import pytest
 from connectors.remote_models.opening import open_text_scorers
 from connectors.remote_models.redacting import Redacting
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
-from connectors.remote_models.usage import Usage
 from tests.aws_servers.model_server import ModelServer, shares_of
-from udfs.models.scorer import NoGauges, Outcome, Text, WithFallback
+from tests.captured_metrics import CapturedGroup
+from udfs.metrics import MODELS, NoMetrics
+from udfs.models.scorer import Outcome, Text, WithFallback
 
 NAMES = {"sagemaker": "calls", "comprehend": "", "bedrock": "any.model-v1:0"}
 SAID = "my card is four one one one one one one one one one one one one one one one thanks"
@@ -46,7 +47,7 @@ def test_a_service_gets_a_text_without_personal_data_and_no_id(serve, service):
     model = ModelServer()
     serve(model)
     spec = RemoteSpec(service, "eu-west-1", NAMES[service], prompt="Rate it.", time_limit_s=20.0)
-    scorer = open_text_scorers({"en": BackendSpec(spec)}, NoGauges())["en"]
+    scorer = open_text_scorers({"en": BackendSpec(spec)}, NoMetrics())["en"]
 
     redacted, raw = scorer.score([Text(SAID, "en-US"), Text(SAID, "en-US", may_send_raw=True)])
     scorer.close()
@@ -63,21 +64,22 @@ def test_a_service_gets_a_text_without_personal_data_and_no_id(serve, service):
 
 @pytest.mark.parametrize("remote", [Echo(), DrawsAhead()])
 def test_what_cannot_be_redacted_is_missing_in_its_place(remote, caplog):
-    usage = Usage()
+    group = CapturedGroup()
     texts = ["unlucky", "a secret", "unlucky", "b", "c", "unlucky"]
 
     with caplog.at_level(logging.DEBUG):
-        scorer = Redacting(remote, hide, usage)
+        scorer = Redacting(remote, hide, group.metrics(), MODELS["text"])
         outcomes = list(scorer.score([Text(text, "en") for text in texts]))
 
     assert [one.model_id for one in outcomes] == [None, "a <NAME>", None, "b", "c", None]
     assert {one.missing for one in outcomes if one.has_failed} == {"redaction_failed"}
-    assert usage["redaction_failed"] == 3
+    group.end_bundle()
+    assert group.count(MODELS["text"].remote_failed["redaction_failed"]) == 3
     assert "unlucky" not in caplog.text
 
 
 def test_a_local_model_behind_it_gets_what_was_said():
-    scorer = WithFallback(Redacting(Echo(), hide, Usage()), Echo())
+    scorer = WithFallback(Redacting(Echo(), hide, NoMetrics(), MODELS["text"]), Echo())
 
     (outcome,) = scorer.score([Text("unlucky secret", "en")])
 
@@ -86,6 +88,6 @@ def test_a_local_model_behind_it_gets_what_was_said():
 
 def test_closing_it_closes_the_model():
     remote = Echo()
-    Redacting(remote, hide, Usage()).close()
+    Redacting(remote, hide, NoMetrics(), MODELS["text"]).close()
 
     assert remote.is_closed
