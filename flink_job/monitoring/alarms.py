@@ -133,8 +133,8 @@ ALARMS = (
         "checkpoints-fail",
         _RUNNING,
         "checkpoints fail; nothing new is seen in the lake",
-        "Rows are seen after a checkpoint alone. One fails at a start, and when the job restarts; "
-        "more fail where S3 or KMS refuse, or a step holds up the barrier beyond its time limit.",
+        "Rows are seen after a checkpoint alone. Some fail while the job starts or restarts; more "
+        "fail where S3 or KMS refuse, or a step holds up the barrier beyond its time limit.",
         (
             "The log group, `Checkpoint` at `WARN`: *declined* names the step and its error, "
             "*expired* means too slow.",
@@ -144,8 +144,8 @@ ALARMS = (
         {"failed": flink("numberOfFailedCheckpoints")},
         0,
         "DIFF(failed)",
-        periods=25,
-        datapoints=2,
+        periods=35,
+        datapoints=3,
     ),
     Alarm(
         "checkpoints-slow",
