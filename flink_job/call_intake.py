@@ -34,8 +34,8 @@ from udfs.flink_metrics import metrics_in
 from udfs.intake import Decision, Intake, Refusal
 from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, begin, count_reject
 from udfs.policy import Policy
-from udfs.record_json import record_json
 from udfs.records import CallClosed, RejectNotice, UtteranceAccepted
+from udfs.redaction.stored import StoredContent, first_use
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
 
@@ -60,6 +60,7 @@ class CallIntake(KeyedProcessFunction):
         tune_worker()
         data = Types.PRIMITIVE_ARRAY(Types.BYTE())
         self._intake = Intake(self._calls.rules(), self._policy)
+        self._content = StoredContent(first_use())
         self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
         self._store = FlinkCallStore(
             runtime_context.get_map_state(MapStateDescriptor("chunks", Types.STRING(), data)),
@@ -185,14 +186,30 @@ class CallIntake(KeyedProcessFunction):
         for decision in decisions:
             if isinstance(decision, Refusal):
                 count_reject(self._metrics, decision.reason)
-                yield self._rejects, _reject_row(decision)
+                yield self._rejects, self._reject_row(decision)
                 continue
             work = decision.work
             if isinstance(work, CallClosed):
                 self._metrics.count(CALLS_CLOSED)
             signal = None if decision.signal is None else encode(decision.signal)
             language = work.language if isinstance(work, UtteranceAccepted) else None
-            yield Row(call_id, encode(work), signal, decision.text, language)
+            yield Row(call_id, encode(work), signal, decision.text, language, decision.may_send_raw)
+
+    def _reject_row(self, refusal: Refusal) -> Row:
+        """A refused record; its content is stored only where policy has spoken, and lets it."""
+        record, arrival = refusal.record, refusal.arrival
+        return reject_row(
+            Reject(
+                step="open" if isinstance(record, RejectNotice) else "intake",
+                reason=refusal.reason,
+                call_id=record.call_id,
+                stream=arrival.stream,
+                shard=arrival.shard,
+                sequence_number=arrival.sequence_number,
+                arrival=EpochMs(arrival.arrival_ms),
+                payload=self._content.of(record) if refusal.keeps_content else None,
+            )
+        )
 
 
 def _on_grid(at_ms: int, grid_ms: int = DEADLINE_GRID_MS) -> int:
@@ -202,27 +219,6 @@ def _on_grid(at_ms: int, grid_ms: int = DEADLINE_GRID_MS) -> int:
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
-
-
-def _reject_row(refusal: Refusal) -> Row:
-    """A refused record; its content is stored only where policy has spoken, and lets it."""
-    record, arrival = refusal.record, refusal.arrival
-    if isinstance(record, RejectNotice):
-        step, content = "open", record.payload
-    else:
-        step, content = "intake", record_json(record)
-    return reject_row(
-        Reject(
-            step=step,
-            reason=refusal.reason,
-            call_id=record.call_id,
-            stream=arrival.stream,
-            shard=arrival.shard,
-            sequence_number=arrival.sequence_number,
-            arrival=EpochMs(arrival.arrival_ms),
-            payload=content if refusal.keeps_content else None,
-        )
-    )
 
 
 _chunk_encoder = msgspec.msgpack.Encoder()

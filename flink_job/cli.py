@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 import flink_job.evaluate_commands
-import flink_job.fusion_commands  # noqa: F401 - both register their commands
+import flink_job.fusion_commands
+import flink_job.redaction_commands  # noqa: F401 - they register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.audit_commands import audit_app
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
 from flink_job.export_commands import export
@@ -23,6 +25,7 @@ from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
+from flink_job.package_commands import package
 from flink_job.policy_commands import policy_app
 from flink_job.preflight import (
     check_fusion,
@@ -54,7 +57,9 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(audit_app, name="audit")
 app.command("reconcile")(reconcile)
+app.command()(package)
 register_deploy(app)
 app.command()(export)
 

@@ -24,6 +24,7 @@ from connectors.kinesis_client import connect
 from connectors.lake_reader import finished_files, read_rows
 from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
+from flink_job.audit import record_policy
 from flink_job.local_job import ENVIRONMENT, START_FAST
 from flink_job.local_metrics import MetricsRecorder
 from flink_job.local_warehouse import EMBEDDED, LocalWarehouse, local_warehouse
@@ -164,6 +165,7 @@ def run_local(
         kinesis = connect(settings.streams.region, kinesalite.endpoint)
         for kind, name in STREAMS.items():
             kinesis.create_stream(name, SHARDS[kind])
+        record_policy(settings, time.time_ns() // 1_000_000)
         progress.step("starting the job")
         job = stack.enter_context(JobProcess(write_properties(groups, work_dir), work_dir))
         if keep:

@@ -66,6 +66,13 @@ BREAKER_OPENED = Event(
     "See the alarm `breaker-open`.",
 )
 BREAKER_CLOSED = Event("breaker_closed", logging.INFO, "a remote model answers again", "Nothing.")
+TEXT_NOT_REDACTED = Event(
+    "text_not_redacted",
+    logging.ERROR,
+    "personal data could not be taken out of a text, with the error's kind; it was neither sent "
+    "nor stored",
+    "One text is its own fault; many tell of a package without Presidio.",
+)
 LOAD_FAILED = Event(
     "load_failed",
     logging.WARNING,

@@ -74,7 +74,7 @@ class ScoreAudio(ScalarFunction):
 
 
 class ScoreText(ScalarFunction):
-    """``text STRING, language STRING`` to ``TextScore`` as BYTES; NULL to NULL."""
+    """``text, language STRING, may_send_raw BOOLEAN`` to ``TextScore`` as BYTES; NULL to NULL."""
 
     def __init__(self, open_scorers: OpenTextScorers) -> None:
         self._open_scorers = open_scorers
@@ -84,10 +84,10 @@ class ScoreText(ScalarFunction):
         self._metrics = _metrics(function_context)
         self._scorers = self._open_scorers(self._metrics)
 
-    def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
+    def eval(self, texts: pd.Series, languages: pd.Series, may_send_raw: pd.Series) -> pd.Series:
         given = [
-            Text(text, language or "")
-            for text, language in zip(texts, languages, strict=True)
+            Text(text, language or "", bool(may))
+            for text, language, may in zip(texts, languages, may_send_raw, strict=True)
             if text is not None
         ]
         with _timed(self._metrics, "text", len(given)):

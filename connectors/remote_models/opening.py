@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.remote_models.bedrock import Bedrock
 from connectors.remote_models.comprehend import Comprehend
+from connectors.remote_models.redacting import Redacting
 from connectors.remote_models.remote_scorer import RemoteScorer
 from connectors.remote_models.sagemaker import sagemaker_audio, sagemaker_text
 from connectors.remote_models.spec import BackendSpec, ServiceName
@@ -18,6 +19,7 @@ from udfs.models.scorer import (
     LocalAudio,
     LocalText,
     NoModel,
+    Text,
     TextScorer,
     WithFallback,
 )
@@ -43,7 +45,8 @@ def open_audio_scorer(
         ModelError: a local model cannot be used.
     """
     local = partial(_local_audio, with_embedding=with_embedding)
-    scorer: AudioScorer = _Opened(metrics, "audio").scorer(spec, lambda _: sagemaker_audio, local)
+    opened = _Opened(metrics, "audio")
+    scorer: AudioScorer = opened.scorer(spec, lambda _: sagemaker_audio, local, lambda one: one)
     return scorer
 
 
@@ -63,9 +66,16 @@ def open_text_scorers(
     opened = _Opened(metrics, "text")
     local = partial(_local_text, with_embedding=with_embedding)
     scorers: dict[str, TextScorer] = {}
+
+    def redacting(remote: RemoteScorer[Text]) -> TextScorer:
+        from udfs.redaction.redactor import Redactor  # noqa: PLC0415 - takes seconds
+
+        return Redacting(remote, Redactor().redact, metrics, MODELS["text"])
+
     for spec in specs.values():
         if repr(spec) not in scorers:
-            scorers[repr(spec)] = opened.scorer(spec, TEXT_SERVICES.__getitem__, local)
+            service_of = TEXT_SERVICES.__getitem__
+            scorers[repr(spec)] = opened.scorer(spec, service_of, local, redacting)
     return {language: scorers[repr(spec)] for language, spec in specs.items()}
 
 
@@ -85,14 +95,24 @@ class _Opened:
         spec: BackendSpec,
         service_of: Callable[[ServiceName], Any],
         local_of: Callable[[ModelSpec], Any],
+        before: Callable[[RemoteScorer[Any]], Any],
     ) -> Any:
+        """Who scores.
+
+        Args:
+            spec: as the settings say.
+            service_of: a remote model's service, by its name.
+            local_of: opens a local model.
+            before: puts before a remote scorer what its inputs must pass.
+        """
         local = None if spec.local is None else local_of(spec.local)
         if spec.remote is None:
             return local or NoModel()
         service = service_of(spec.remote.service)(spec.remote)
         remote: RemoteScorer[Any] = RemoteScorer(service, spec.remote, self._metrics, self._names)
         self._remote.append(remote)
-        return remote if local is None else WithFallback(remote, local)
+        asked = before(remote)
+        return asked if local is None else WithFallback(asked, local)
 
 
 def _local_audio(spec: ModelSpec, *, with_embedding: bool) -> AudioScorer:

@@ -37,7 +37,7 @@ class RedshiftWarehouse:
             WarehouseError: the specification cannot be.
         """
         self._spec = spec
-        self._staging = StagingArea(spec.staging_root, spec.region)
+        self._staging = StagingArea(spec)
         self._api = DataApi(spec, LOAD_ATTEMPTS)
 
     def submit(self, batch: Batch, attempt: int) -> str:

@@ -27,6 +27,7 @@ ModelFailure = Literal[
     "unavailable",  # the service failed or could not be reached, after all retries
     "refused",  # the service does not take this request: rights, name, content
     "breaker_open",  # not asked: it failed too often in a row
+    "redaction_failed",  # not asked: personal data could not be taken out
 ]
 MissingReason = (
     Literal["no_audio", "withheld", "no_speech", "no_words", "unsupported_language", "no_model"]
@@ -62,6 +63,8 @@ class Text(NamedTuple):
     text: str
     language: str
     """Its language tag."""
+    may_send_raw: bool = False
+    """Whether a model of others may get it with the personal data in it."""
 
 
 Input = TypeVar("Input")
