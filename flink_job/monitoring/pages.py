@@ -97,7 +97,8 @@ def _runbook() -> Iterator[str]:
     yield ""
     yield (
         "One entry an alarm: what you see, why, what to do. Metrics and log events are in "
-        "[METRICS.md](METRICS.md). Each alarm is made to ring in `tests/deploy/test_alarms.py`."
+        "[METRICS.md](METRICS.md). Each alarm is made to ring by a fault in "
+        "`tests/deploy/test_alarms.py` or `tests/flink/test_recovery.py`."
     )
     for question in get_args(Question):
         yield ""
