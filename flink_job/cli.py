@@ -19,6 +19,7 @@ from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.audit_commands import audit_app
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
+from flink_job.erase_commands import erase_app
 from flink_job.export_commands import export
 from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
@@ -58,6 +59,7 @@ app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(audit_app, name="audit")
+app.add_typer(erase_app, name="erase")
 app.command("reconcile")(reconcile)
 app.command()(package)
 register_deploy(app)

@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.remote_models.spec import BackendSpec
 from connectors.secret_key import KeySource
+from connectors.suppression_source import SuppressionSource
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.loading import LoadRules
 from flink_job.model_settings import (
@@ -36,6 +37,7 @@ from flink_job.setting_types import (
     Days,
     Group,
     Millis,
+    Names,
     OptionalCount,
     OptionalText,
     OptionalTimestamp,
@@ -325,9 +327,40 @@ class PseudonymSettings(Group):
         Field(description="secret in Secrets Manager with the key, binary or in base64"),
     ] = None
 
+    former_key_files: Annotated[
+        Names,
+        Field(description="keys from before a rotation: files; who was erased is found by them"),
+    ] = ()
+    former_secret_arns: Annotated[
+        Names, Field(description="keys from before a rotation: secrets in Secrets Manager")
+    ] = ()
+
     @property
     def is_set(self) -> bool:
         return bool(self.key_file or self.secret_arn)
+
+
+class ErasureSettings(Group):
+    """How the job obeys the suppression list, and how erasures are vouched for."""
+
+    refresh_ms: Annotated[
+        PositiveMillis, Field(description="between two looks at the suppression list")
+    ] = 15_000
+    settle_ms: Annotated[
+        Millis,
+        Names,
+        Field(
+            description="erase waits so long between suppressing and removing: a look of the job "
+            "at the list, a pulse (10 s), a checkpoint and a load"
+        ),
+    ] = 120_000
+    signing_kms_key_arn: Annotated[
+        OptionalText, Field(description="asymmetric KMS key (SIGN_VERIFY) that signs receipts")
+    ] = None
+    signing_key_file: Annotated[
+        OptionalText,
+        Field(description="or a file with a key in base64: openssl rand -base64 32"),
+    ] = None
 
 
 class FlinkSettings(Group):
@@ -370,6 +403,7 @@ class Settings(Group):
     fusion: FusionSettings = FusionSettings()
     policy: PolicySettings = PolicySettings()
     pseudonyms: PseudonymSettings = PseudonymSettings()
+    erasure: ErasureSettings = ErasureSettings()
     flink: FlinkSettings = FlinkSettings()
 
     @property
@@ -408,6 +442,22 @@ class Settings(Group):
     def pseudonym_key(self) -> KeySource:
         """Where the key of the pseudonyms lies."""
         return KeySource(self.pseudonyms.key_file, self.pseudonyms.secret_arn, self.streams.region)
+
+    def pseudonym_keys(self) -> tuple[KeySource, ...]:
+        """Where the key of the pseudonyms lies and those of before, the current one first."""
+        region, group = self.streams.region, self.pseudonyms
+        files = (KeySource(file, None, region) for file in group.former_key_files)
+        secrets = (KeySource(None, arn, region) for arn in group.former_secret_arns)
+        return (self.pseudonym_key(), *files, *secrets)
+
+    def suppression(self) -> SuppressionSource:
+        """Where the job finds who must not come back."""
+        return SuppressionSource(
+            self.lake.root,
+            self.erasure.refresh_ms / 1_000,
+            self.pseudonym_keys(),
+            self.lake.kms_key_arn,
+        )
 
     def audio_backend(self) -> BackendSpec:
         """Who scores voices."""
@@ -576,6 +626,13 @@ def _check_together(settings: Settings) -> None:
             "secret.arn",
             settings.pseudonyms.secret_arn,
             "stands beside key.file; keep one",
+        )
+    if settings.erasure.signing_kms_key_arn and settings.erasure.signing_key_file:
+        raise SettingsError(
+            "erasure",
+            "signing.key.file",
+            settings.erasure.signing_key_file,
+            "stands beside signing.kms.key.arn; keep one",
         )
     _check_warehouse(settings.warehouse)
     check_model_settings("models.audio", settings.models_audio, ())
