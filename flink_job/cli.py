@@ -33,7 +33,12 @@ from flink_job.preflight import (
     examine,
 )
 from flink_job.reconcile_commands import reconcile
-from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
+from flink_job.settings import (
+    DEFAULT_PROPERTIES,
+    parse_settings,
+    read_properties,
+    settings_problems,
+)
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
 from flink_job.warehouse_commands import warehouse_app
 from udfs.call_folder import CallFolder, read_call_folders
@@ -159,7 +164,12 @@ def check(
 ) -> None:
     """Look at settings, streams, output, warehouse and models without starting the job."""
     with explained():
-        settings = parse_settings(read_properties(properties))
+        groups = read_properties(properties)
+        if problems := settings_problems(groups):
+            for problem in problems:
+                print_error(problem)
+            raise typer.Exit(WRONG_USE)
+        settings = parse_settings(groups)
         findings = list(examine(settings))
         for finding in findings:
             mark = "[green]✔[/]" if finding.problem is None else "[red]✘[/]"
