@@ -15,6 +15,7 @@ import flink_job.evaluate_commands
 import flink_job.fusion_commands  # noqa: F401 - both register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.capacity_commands import capacity
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
 from flink_job.export_commands import export
@@ -60,6 +61,7 @@ app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command("reconcile")(reconcile)
+app.command()(capacity)
 register_deploy(app)
 app.command()(export)
 
