@@ -25,7 +25,7 @@ demo: setup ## Run the job on the sample calls and draw the result: build/demo/r
 .PHONY: test
 test: setup ## Run all tests
 	$(RUN) $(VENV)/pytest -n auto -m "not flink"
-	$(RUN) $(VENV)/pytest -m flink
+	$(RUN) $(VENV)/pytest -n 2 -m flink
 
 .PHONY: check
 check: setup ## Lint, format, types and the quick tests: under 2 minutes
@@ -36,7 +36,7 @@ check: setup ## Lint, format, types and the quick tests: under 2 minutes
 
 .PHONY: test-flink
 test-flink: setup ## Run only the tests that start a real Flink
-	$(RUN) $(VENV)/pytest -m flink
+	$(RUN) $(VENV)/pytest -n 2 -m flink
 
 .PHONY: bench
 bench: setup ## Measure the speed against a bare loop: build/bench.json
@@ -46,6 +46,15 @@ SEEDS := 3
 .PHONY: chaos
 chaos: setup ## Break what the job stands in, and compare its rows: build/chaos.json
 	$(RUN) $(VENV)/python -m tests.chaos --seeds $(SEEDS) --output build/chaos.json
+
+ZIP := build/call-sentiment.zip
+.PHONY: package
+package: setup ## Make the zip for Managed Service for Apache Flink: build/call-sentiment.zip
+	$(VENV)/call-sentiment package --output $(ZIP)
+
+.PHONY: rehearse
+rehearse: package ## Run that zip as the service would, on the eight real calls, and hold its rows against offline's
+	PYTHONWARNINGS=ignore $(RUN) $(VENV)/python -m tests.rehearsal --package $(ZIP)
 
 SPEECH := udfs/pretrained/call-sentiment-speech
 TEXT := udfs/pretrained/call-sentiment-text
@@ -66,10 +75,11 @@ models: setup ## Train the shipped models anew and measure them (needs the train
 	  --output build/evaluation/phrases --card $(TEXT)
 
 .PHONY: format
-format: setup ## Put the code and the README's tables in order
+format: setup ## Put the code, the README's tables and what watches the job in order
 	$(VENV)/ruff check --fix $(CODE)
 	$(VENV)/ruff format $(CODE)
 	$(VENV)/python -m flink_job.readme_tables README.md
+	$(VENV)/python -m flink_job.monitoring deploy
 
 .PHONY: lock
 lock: setup ## Write requirements.lock anew from pyproject.toml

@@ -9,6 +9,7 @@ reads files of two kinds together as times that are off by the user's zone.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,10 +151,34 @@ class Lake:
                 return
             folder, _, name = path.rpartition("/")
             self._filesystem.create_dir(folder, recursive=True)
-            unfinished = f"{folder}/.{name}.inprogress"
+            # A name of its own: two writers may put the same file at once.
+            unfinished = f"{folder}/.{name}.{uuid.uuid4().hex}.inprogress"
             with self._filesystem.open_output_stream(unfinished) as stream:
                 stream.write(data)
             self._filesystem.move(unfinished, path)
+
+    def create_bytes(self, path: str, data: bytes) -> bool:
+        """Write any file, whole or not at all, only where none of that name is; whether it was so.
+
+        After an answer that was lost False may be said of what was written nevertheless.
+
+        Raises:
+            LakeError: it could not be written.
+        """
+        with _explained(path):
+            if self._in_object_store:
+                bucket, _, key = path.partition("/")
+                return _create_object(bucket, key, data, self._encryption)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            unfinished = Path(path).with_name(f".{Path(path).name}.{uuid.uuid4().hex}.inprogress")
+            try:
+                unfinished.write_bytes(data)
+                Path(path).hardlink_to(unfinished)  # fails where one is, as a rename does not
+            except FileExistsError:
+                return False
+            finally:
+                unfinished.unlink(missing_ok=True)
+            return True
 
     def read_bytes(self, path: str) -> bytes:
         """The whole of any file.
@@ -208,6 +233,22 @@ def _is_unfinished(path_in_table: PurePosixPath) -> bool:
     return ".inprogress" in path_in_table.name or any(
         part.startswith((".", "_")) for part in path_in_table.parts
     )
+
+
+def _create_object(bucket: str, key: str, data: bytes, encrypted: dict[str, str]) -> bool:
+    client = boto3.client("s3")
+    for is_last in (False, False, True):
+        try:
+            client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", **encrypted)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code == "PreconditionFailed":
+                return False
+            if code != "ConditionalRequestConflict" or is_last:  # another writes it just now
+                raise
+        else:
+            break
+    return True
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 opened      (call_id, stream_ms, opened)            a record and its arrival
 records     (call_id, opened, rowtime)              the same at its stream time
-work        (call_id, work, signal, text, language) what models and fusion are to do
+work        (call_id, work, signal, text, language, may_send_raw)
+                                                    what models and fusion are to do
 scored      (call_id, (work, audio_score, text_score))
 segments, calls, ledger, rejects                    rows, see udfs.rows
 loads       (table, row)                            the same rows for the warehouse
@@ -50,8 +51,8 @@ def records_type() -> TypeInformation:
 
 def work_type() -> TypeInformation:
     return Types.ROW_NAMED(
-        ["call_id", "work", "signal", "text", "language"],
-        [Types.STRING(), _bytes(), _bytes(), Types.STRING(), Types.STRING()],
+        ["call_id", "work", "signal", "text", "language", "may_send_raw"],
+        [Types.STRING(), _bytes(), _bytes(), Types.STRING(), Types.STRING(), Types.BOOLEAN()],
     )
 
 

@@ -6,6 +6,7 @@ the call's next record or its close shows the row.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,9 +29,30 @@ from flink_job.arrows import (
     loads_tag,
 )
 from udfs.assembly import Assembly, OpenAssembly, decode_assembly, encode_assembly
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_in
 from udfs.fusion import Fuser
+from udfs.metrics import (
+    CALLS_INCOMPLETE,
+    CHUNKS_MISSING,
+    MODELS,
+    SEGMENTS_OUT,
+    WINDOWS_LOST,
+    Modality,
+    begin,
+)
+from udfs.models.scorer import MODEL_FAILURES, MissingReason
 from udfs.records import Announced, CallClosed, ConsentRuled, UtteranceAccepted, WindowCut
-from udfs.rows import CALLS, LEDGER, SEGMENTS, Table, partition_date
+from udfs.rows import (
+    ALL_PARTICIPANTS,
+    CALLS,
+    LEDGER,
+    SEGMENTS,
+    Ledger,
+    Segment,
+    Table,
+    partition_date,
+)
 from udfs.score_text import WITHHELD_TEXT
 from udfs.score_window import WITHHELD_AUDIO
 from udfs.segments import ScoredAudio, ScoredText, Window
@@ -55,6 +77,11 @@ class CallAssembly(KeyedProcessFunction):
         )
         self._tags = {CALLS: calls_tag(), LEDGER: ledger_tag()}
         self._loads_tag = loads_tag()
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, CALLS_INCOMPLETE)
+        for model in MODELS.values():
+            begin(self._metrics, model.scored, model.failed)
+        STEP_OPENED.log(step="assembly", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         now_ms = ctx.timer_service().current_processing_time()
@@ -73,12 +100,14 @@ class CallAssembly(KeyedProcessFunction):
                     if work.withheld
                     else decode_window_score(bytes(value[AUDIO_SCORE]))
                 )
+                self._count_score("audio", heard.missing)
                 audio = ScoredAudio(work, heard)
                 rows = assembly.take_audio(call_id, state, windows, audio, now_ms)
             case UtteranceAccepted():
                 read = (
                     WITHHELD_TEXT if work.withheld else decode_text_score(bytes(value[TEXT_SCORE]))
                 )
+                self._count_score("text", read.missing)
                 text = ScoredText(work, read)
                 rows = assembly.take_text(call_id, state, windows, text, now_ms)
             case ConsentRuled():
@@ -110,10 +139,28 @@ class CallAssembly(KeyedProcessFunction):
         dt = partition_date(started_at_ms)
         for row in rows:
             table = _TABLES[type(row)]
+            self._count_row(row)
             flink_row = to_flink_row(row, _COLUMNS[table], dt)
             yield flink_row if table is SEGMENTS else (self._tags[table], flink_row)
             if self._has_warehouse:
                 yield self._loads_tag, load_row(table, row)
+
+    def _count_score(self, modality: Modality, missing: MissingReason | None) -> None:
+        model = MODELS[modality]
+        if missing is None:
+            self._metrics.count(model.scored)
+            return
+        self._metrics.count(model.missing[missing])
+        if missing in MODEL_FAILURES:
+            self._metrics.count(model.failed)
+
+    def _count_row(self, row: Any) -> None:
+        if isinstance(row, Segment):
+            self._metrics.count(SEGMENTS_OUT)
+        elif isinstance(row, Ledger) and row.participant_id == ALL_PARTICIPANTS:
+            self._metrics.count(CALLS_INCOMPLETE, int(not row.complete))
+            self._metrics.count(CHUNKS_MISSING, row.chunks_missing)
+            self._metrics.count(WINDOWS_LOST, row.windows_lost)
 
 
 _TABLES: dict[type[Any], Table] = {table.row: table for table in (SEGMENTS, CALLS, LEDGER)}

@@ -9,6 +9,7 @@ due, and registers the next. And where all of a call's timers are lost, pulses c
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -28,10 +29,13 @@ from udfs.call_state import (
     decode_state,
     encode_state,
 )
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_in
 from udfs.intake import Decision, Intake, Refusal
+from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, begin, count_reject
 from udfs.policy import Policy
-from udfs.record_json import record_json
-from udfs.records import RejectNotice, UtteranceAccepted
+from udfs.records import CallClosed, RejectNotice, UtteranceAccepted
+from udfs.redaction.stored import StoredContent, first_use
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
 
@@ -56,6 +60,7 @@ class CallIntake(KeyedProcessFunction):
         tune_worker()
         data = Types.PRIMITIVE_ARRAY(Types.BYTE())
         self._intake = Intake(self._calls.rules(), self._policy)
+        self._content = StoredContent(first_use())
         self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
         self._store = FlinkCallStore(
             runtime_context.get_map_state(MapStateDescriptor("chunks", Types.STRING(), data)),
@@ -67,7 +72,11 @@ class CallIntake(KeyedProcessFunction):
         self._rejects = rejects_tag()
         self._distrust_until_ms = 0
         self._wakes: dict[str, int] = {}
-        """By call, the timer of stream time registered last."""
+        """By open call, the timer of stream time registered last."""
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, CALLS_OPENED, CALLS_CLOSED)
+        self._metrics.show(CALLS_OPEN, lambda: len(self._wakes))
+        STEP_OPENED.log(step="intake", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         if value is None:  # a pulse
@@ -83,8 +92,11 @@ class CallIntake(KeyedProcessFunction):
             yield from self._carry_out(ctx.get_current_key(), late)
             self._bury(call, ctx)
             return
+        was_started = call.started is not None
         decisions = self._intake.take(call, self._store, opened.record, opened.arrival, now_ms)
         yield from self._carry_out(ctx.get_current_key(), decisions)
+        if not was_started and call.started is not None:
+            self._metrics.count(CALLS_OPENED)
         yield from self._settle(call, ctx, now_ms, stream_ms, opened.arrival.arrival_ms)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
@@ -173,12 +185,31 @@ class CallIntake(KeyedProcessFunction):
     def _carry_out(self, call_id: str, decisions: Iterable[Decision]) -> Iterator[Any]:
         for decision in decisions:
             if isinstance(decision, Refusal):
-                yield self._rejects, _reject_row(decision)
+                count_reject(self._metrics, decision.reason)
+                yield self._rejects, self._reject_row(decision)
                 continue
             work = decision.work
+            if isinstance(work, CallClosed):
+                self._metrics.count(CALLS_CLOSED)
             signal = None if decision.signal is None else encode(decision.signal)
             language = work.language if isinstance(work, UtteranceAccepted) else None
-            yield Row(call_id, encode(work), signal, decision.text, language)
+            yield Row(call_id, encode(work), signal, decision.text, language, decision.may_send_raw)
+
+    def _reject_row(self, refusal: Refusal) -> Row:
+        """A refused record; its content is stored only where policy has spoken, and lets it."""
+        record, arrival = refusal.record, refusal.arrival
+        return reject_row(
+            Reject(
+                step="open" if isinstance(record, RejectNotice) else "intake",
+                reason=refusal.reason,
+                call_id=record.call_id,
+                stream=arrival.stream,
+                shard=arrival.shard,
+                sequence_number=arrival.sequence_number,
+                arrival=EpochMs(arrival.arrival_ms),
+                payload=self._content.of(record) if refusal.keeps_content else None,
+            )
+        )
 
 
 def _on_grid(at_ms: int, grid_ms: int = DEADLINE_GRID_MS) -> int:
@@ -188,27 +219,6 @@ def _on_grid(at_ms: int, grid_ms: int = DEADLINE_GRID_MS) -> int:
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
-
-
-def _reject_row(refusal: Refusal) -> Row:
-    """A refused record; its content is stored only where policy has spoken, and lets it."""
-    record, arrival = refusal.record, refusal.arrival
-    if isinstance(record, RejectNotice):
-        step, content = "open", record.payload
-    else:
-        step, content = "intake", record_json(record)
-    return reject_row(
-        Reject(
-            step=step,
-            reason=refusal.reason,
-            call_id=record.call_id,
-            stream=arrival.stream,
-            shard=arrival.shard,
-            sequence_number=arrival.sequence_number,
-            arrival=EpochMs(arrival.arrival_ms),
-            payload=content if refusal.keeps_content else None,
-        )
-    )
 
 
 _chunk_encoder = msgspec.msgpack.Encoder()

@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 import flink_job.evaluate_commands
-import flink_job.fusion_commands  # noqa: F401 - both register their commands
+import flink_job.fusion_commands
+import flink_job.redaction_commands  # noqa: F401 - they register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
+from flink_job.audit_commands import audit_app
 from flink_job.capacity_commands import capacity
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
@@ -24,6 +26,7 @@ from flink_job.local import local_groups, run_local
 from flink_job.local_view import ConsoleProgress, print_result
 from flink_job.local_warehouse import EMBEDDED, NONE
 from flink_job.model_commands import evaluate_app, train_app
+from flink_job.package_commands import package
 from flink_job.policy_commands import policy_app
 from flink_job.preflight import (
     check_fusion,
@@ -31,6 +34,7 @@ from flink_job.preflight import (
     check_output,
     check_policy,
     check_pseudonyms,
+    each_problem_once,
     examine,
 )
 from flink_job.reconcile_commands import reconcile
@@ -60,8 +64,10 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(audit_app, name="audit")
 app.command("reconcile")(reconcile)
 app.command()(capacity)
+app.command()(package)
 register_deploy(app)
 app.command()(export)
 
@@ -99,6 +105,10 @@ def local(
     ] = EMBEDDED,
     properties: Properties = None,
     report: Annotated[Path | None, typer.Option(help="Write the result as JSON.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder for the job's logs and its metrics."),
+    ] = None,
     inject: Inject = None,
     chunk_ms: ChunkMs = 200,
     shuffle_ms: ShuffleMs = 0,
@@ -126,6 +136,7 @@ def local(
                 given,
                 progress,
                 plan.dropped,
+                keep,
             )
         if report:
             report.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
@@ -172,7 +183,7 @@ def check(
                 print_error(problem)
             raise typer.Exit(WRONG_USE)
         settings = parse_settings(groups)
-        findings = list(examine(settings))
+        findings = list(each_problem_once(examine(settings)))
         for finding in findings:
             mark = "[green]✔[/]" if finding.problem is None else "[red]✘[/]"
             console.print(mark, end=" ")

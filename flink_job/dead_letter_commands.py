@@ -15,6 +15,7 @@ from rich.table import Table
 from connectors.kinesis_client import connect
 from flink_job.lake_commands import date_option
 from flink_job.terminal import console, explained
+from udfs.audit_chain import Replay
 from udfs.dead_letters import (
     TO_SEND,
     Filter,
@@ -138,7 +139,8 @@ def replay_command(
     just sending count as perhaps sent, and are never sent again.
     """
     with explained():
-        from connectors.replay_ledger import ReplayLedger  # noqa: PLC0415 - loads pyarrow
+        from connectors.audit_log import AuditLog  # noqa: PLC0415 - loads pyarrow
+        from connectors.replay_ledger import ReplayLedger  # noqa: PLC0415 - likewise
         from flink_job.dead_letters import DeadLetterReplay, Replayed  # noqa: PLC0415
 
         lake = _lake(output, kms_key_arn)
@@ -161,7 +163,11 @@ def replay_command(
         try:
             DeadLetterReplay(ledger, judge, reader, sender, names).run(judged, replayed)
         finally:
-            _say_after(judged, replayed)
+            left = _say_after(judged, replayed)
+            AuditLog(lake).append(
+                Replay(rejects=len(judged), sent=replayed.sent, left=left),
+                time.time_ns() // 1_000_000,
+            )
 
 
 def _lake(output: str, kms_key_arn: str | None = None) -> Lake:
@@ -208,13 +214,15 @@ def _say_before(judged: Sequence[Judged]) -> None:
     _say_why_not(counts)
 
 
-def _say_after(judged: Sequence[Judged], replayed: Replayed) -> None:
+def _say_after(judged: Sequence[Judged], replayed: Replayed) -> int:
+    """Say what became of them; how many were to be sent and were not."""
     to_send = sum(each.verdict in TO_SEND for each in judged)
     left = to_send - replayed.sent - replayed.not_sent.total() - replayed.taken_by_another
     _print(f"after: {replayed.sent} sent, {left} left")
     _say_why_not(replayed.not_sent)
     if replayed.taken_by_another:
         _print(f"  {replayed.taken_by_another} claimed by another replay at the same time")
+    return left
 
 
 def _say_why_not(counts: Counter[Verdict]) -> None:

@@ -24,7 +24,9 @@ from connectors.kinesis_client import connect
 from connectors.lake_reader import finished_files, read_rows
 from connectors.object_store import is_object_store
 from connectors.replay import Heartbeats, Replayer
+from flink_job.audit import record_policy
 from flink_job.local_job import ENVIRONMENT, START_FAST
+from flink_job.local_metrics import MetricsRecorder
 from flink_job.local_warehouse import EMBEDDED, LocalWarehouse, local_warehouse
 from flink_job.settings import Settings, parse_settings
 from udfs.envelope import Door, Limits, Refused
@@ -46,6 +48,7 @@ STREAMS: dict[StreamName, str] = {"audio": "audio", "text": "text"}
 SHARDS: dict[StreamName, int] = {"audio": 2, "text": 1}
 ANY_AGE_DAYS = "14600"
 """A recording may be of any age: 40 years, which still tells seconds taken for milliseconds."""
+METRICS_FILE = "metrics.jsonl"
 _POLL_S = 0.5
 _STOP_TIMEOUT_S = 90.0
 
@@ -131,8 +134,11 @@ def run_local(
     given: Mapping[str, Mapping[str, str]],
     progress: Progress,
     dropped: Mapping[str, Mapping[str, tuple[int, ...]]],
+    keep: Path | None = None,
 ) -> LocalResult:
     """Run the job on planned records until every call is closed.
+
+    ``keep`` is a new folder in which logs, checkpoints and ``METRICS_FILE`` are left.
 
     Raises:
         LocalJobError: the job ended by itself.
@@ -144,7 +150,10 @@ def run_local(
     root = output if is_object_store(output) else Path(output).resolve().as_uri()
     earlier = finished_files(root, TABLES)
     with ExitStack() as stack:
-        work_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="call-sentiment-")))
+        work_dir = keep or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="call-sentiment-"))
+        )
+        work_dir.mkdir(parents=True, exist_ok=True)
         progress.step("starting kinesalite")
         kinesalite = stack.enter_context(Kinesalite())
         if warehouse == EMBEDDED:
@@ -156,8 +165,11 @@ def run_local(
         kinesis = connect(settings.streams.region, kinesalite.endpoint)
         for kind, name in STREAMS.items():
             kinesis.create_stream(name, SHARDS[kind])
+        record_policy(settings, time.time_ns() // 1_000_000)
         progress.step("starting the job")
         job = stack.enter_context(JobProcess(write_properties(groups, work_dir), work_dir))
+        if keep:
+            stack.enter_context(MetricsRecorder(job.rest_port, keep / METRICS_FILE))
         stack.enter_context(Heartbeats(kinesis, list(STREAMS.values())))
         Replayer(kinesis, STREAMS).send(
             records, speed, on_progress=progress.sent, is_stopped=job.has_ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 
 from connectors.kinesis_source import consumer_properties, read_stream
+from connectors.lake_files import LakeError
 from connectors.lake_tables import pin_sink_uids, write_to_lake
+from flink_job.audit import record_policy
 from flink_job.preflight import preflight
 from flink_job.setting_types import SettingsError
 from flink_job.settings import (
@@ -100,14 +103,21 @@ def run(properties: Path) -> None:
 
     Raises:
         SettingsError: a setting cannot be used.
+        LakeError: the audit log cannot be written.
     """
     settings = parse_settings(read_properties(properties))
     preflight(settings)
+    record_policy(settings, time.time_ns() // 1_000_000)
     build_job(settings, job_configuration(settings)).env.execute(JOB_NAME)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run with the service's settings, and end with one line where they cannot be used."""
     try:
         run(Path(os.environ.get("CALL_SENTIMENT_PROPERTIES", DEFAULT_PROPERTIES)))
-    except SettingsError as error:
+    except (SettingsError, LakeError) as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

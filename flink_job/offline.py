@@ -13,7 +13,7 @@ from flink_job.preflight import check_fusion, check_pseudonyms
 from flink_job.settings import Settings
 from udfs.call_folder import CallFolder
 from udfs.features import FeatureRow, feature_rows
-from udfs.models.scorer import NoGauges
+from udfs.metrics import NoMetrics
 from udfs.offline import Scorers, fuse_call, score_windows
 from udfs.pseudonyms import Pseudonyms
 from udfs.rows import TABLES, partition_date
@@ -37,8 +37,8 @@ def load_scorers(settings: Settings, *, with_embeddings: bool = False) -> Scorer
     audio, text = settings.audio_backend(), settings.text_backends()
     return Scorers(
         detector=SpeechDetector(),
-        audio=open_audio_scorer(audio, NoGauges(), with_embedding=with_embedding),
-        text=open_text_scorers(text, NoGauges(), with_embedding=with_embedding),
+        audio=open_audio_scorer(audio, NoMetrics(), with_embedding=with_embedding),
+        text=open_text_scorers(text, NoMetrics(), with_embedding=with_embedding),
         fuser=settings.fusion.fuser(),
         policy=settings.policy.policy(),
         pseudonyms=Pseudonyms(read_key(settings.pseudonym_key())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +15,22 @@ from connectors.secret_key import NO_KEY, KeySource, read_key
 from flink_job.arrows import Opened, encode, reject_row, rejects_tag
 from flink_job.settings import TimeSettings
 from flink_job.stream_time import NO_CALL, ShardClock
+from udfs.audio_codec import BYTES_PER_SAMPLE
 from udfs.envelope import Door, Limits, Refused
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_in
+from udfs.metrics import (
+    AUDIO_MS,
+    HEARTBEATS,
+    RECORDS,
+    REJECTED,
+    SHARDS_SILENT,
+    STREAM_TIME_LAG_MS,
+    begin,
+    count_reject,
+)
 from udfs.pseudonyms import Pseudonyms
-from udfs.records import Arrival, Heartbeat, RejectNotice, StreamName
+from udfs.records import Arrival, AudioChunk, Heartbeat, RejectNotice, StreamName
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
 
@@ -46,6 +60,13 @@ class OpenRecords(ProcessFunction):
         self._door = Door(self._limits, Pseudonyms(read_key(self._key_source)))
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
+        self._metrics = metrics_in(runtime_context.get_metrics_group())
+        begin(self._metrics, RECORDS, HEARTBEATS, REJECTED)
+        self._metrics.show(
+            STREAM_TIME_LAG_MS, lambda: self._clock.lag_ms(time.time_ns() // 1_000_000)
+        )
+        self._metrics.show(SHARDS_SILENT, self._clock.num_silent)
+        STEP_OPENED.log(step=f"open-{self._stream}", pid=os.getpid())
 
     def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Iterator[Any]:
         shard, arrival_ms = value[SHARD], value[ARRIVAL_MS]
@@ -54,8 +75,10 @@ class OpenRecords(ProcessFunction):
         try:
             record = self._door.open(bytes(value[PAYLOAD]), arrival)
         except Refused as refused:
+            self._metrics.count(RECORDS)
             for_policy = refused.is_speech and refused.call_id is not None
             if not for_policy:
+                count_reject(self._metrics, refused.reason)
                 yield self._rejects, _reject(refused, arrival)
             if refused.call_id is not None:
                 notice = RejectNotice(
@@ -68,9 +91,18 @@ class OpenRecords(ProcessFunction):
                 yield Row(refused.call_id, stream_ms, encode(Opened(notice, arrival)))
             return
         if isinstance(record, Heartbeat):
+            self._metrics.count(HEARTBEATS)
             yield Row(NO_CALL, stream_ms, b"")
         else:
+            self._metrics.count(RECORDS)
+            if isinstance(record, AudioChunk):
+                self._metrics.count(AUDIO_MS, _length_ms(record))
             yield Row(record.call_id, stream_ms, encode(Opened(record, arrival)))
+
+
+def _length_ms(chunk: AudioChunk) -> int:
+    num_samples = len(chunk.payload) // BYTES_PER_SAMPLE[chunk.encoding]
+    return num_samples * 1_000 // chunk.sample_rate_hz
 
 
 def _reject(refused: Refused, arrival: Arrival) -> Row:

@@ -73,6 +73,9 @@ def _explanation(policy: Policy, modality: Modality, subject: Subject) -> Iterat
     yield f"  {rule.reason}"
     for source in rule.sources:
         yield f"  source: {source}"
+    if modality == "text" and not ruling.is_withheld:
+        sent = "as they are" if ruling.may_send_raw else "with personal data taken out"
+        yield f"  models of others get the words {sent}"
     kept = "may" if ruling.keeps_rejects else "must not"
     yield f"  the content of a refused record {kept} be stored with its reject"
 

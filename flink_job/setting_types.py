@@ -18,6 +18,7 @@ class SettingsError(ValueError):
     """A setting cannot be used. One line: group, key, value, and what to do."""
 
     def __init__(self, group: str, key: str, value: object, remedy: str) -> None:
+        self.group, self.key = group, key
         super().__init__(
             f"settings: group {_name(group)}, key {_name(key)}, value {shown(key, value)}: {remedy}"
         )

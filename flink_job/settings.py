@@ -8,6 +8,7 @@ names group, key, value and remedy. The README's settings table is made from the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -297,9 +298,25 @@ class PolicySettings(Group):
             SettingsError: the file cannot be used.
         """
         try:
-            return read_policy(Path(self.path) if self.path else DEFAULT_POLICY)
+            return read_policy(self._file)
         except PolicyError as error:
             raise SettingsError("policy", "path", self.path, str(error)) from None
+
+    def sha256(self) -> str:
+        """Of the file, hexadecimal.
+
+        Raises:
+            SettingsError: it cannot be read.
+        """
+        try:
+            return hashlib.sha256(self._file.read_bytes()).hexdigest()
+        except OSError as error:
+            reason = f"{error.strerror or type(error).__name__}; name a policy file"
+            raise SettingsError("policy", "path", self.path, reason) from None
+
+    @property
+    def _file(self) -> Path:
+        return Path(self.path) if self.path else DEFAULT_POLICY
 
 
 class PseudonymSettings(Group):
@@ -389,6 +406,7 @@ class Settings(Group):
             secret_arn=warehouse.secret_arn,
             copy_role_arn=warehouse.copy_role_arn,
             staging_root=warehouse.staging_root,
+            staging_kms_key_arn=self.lake.kms_key_arn,
             endpoint=warehouse.endpoint,
         )
 

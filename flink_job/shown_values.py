@@ -15,7 +15,7 @@ MAX_CHARACTERS = 120
 _NAMES = r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|(?:api|access|private)[._-]?key"
 _KEY_OF_SECRET = re.compile(_NAMES, re.IGNORECASE)
 # secret.arn or token.file say where the secret is, not what it is
-_KEY_OF_PLACE = re.compile(r"[._-](?:arn|file|path|name|id)$", re.IGNORECASE)
+_KEY_OF_PLACE = re.compile(r"[._-](?:arn|file|path|name|id)s?$", re.IGNORECASE)
 _USER_AND_PASSWORD = re.compile(r"(?<=://)[^:/@\s]*:.*@", re.DOTALL)
 _ASSIGNED = re.compile(rf"((?:{_NAMES})[\w.-]*\s*=\s*)[^&;\s]+", re.IGNORECASE)
 

@@ -13,6 +13,7 @@ from pyflink.table import Schema, StreamTableEnvironment, Table
 
 NO_CALL = ""
 """Stands for the call of a heartbeat."""
+_CLOSED_AFTER_MS = 600_000
 _MAX_STEP_MS = 1_000
 """Time in which no record came at all counts for no more than this: backpressure is not silence."""
 
@@ -58,6 +59,19 @@ class ShardClock:
             )
             self._stream_ms = max(self._stream_ms, slowest_ms)
         return self._stream_ms
+
+    def lag_ms(self, clock_ms: int) -> int:
+        """How far stream time is behind the clock; 0 while it stands still after a start.
+
+        Args:
+            clock_ms: epoch time.
+        """
+        return max(0, clock_ms - self._stream_ms) if self._stream_ms else 0
+
+    def num_silent(self) -> int:
+        """Shards that are left out, and were not ten minutes ago: by then they are closed ones."""
+        silent_ms = (self._active_ms - heard_ms for _, heard_ms in self._shards.values())
+        return sum(self._silent_ms < ms <= self._silent_ms + _CLOSED_AFTER_MS for ms in silent_ms)
 
 
 def with_stream_time(tables: StreamTableEnvironment, opened: DataStream, view: str) -> Table:

@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 
 from connectors.deployment.errors import DeployError
+from connectors.deployment.job_zip import PackageError
+from connectors.deployment.lock import LockError
 from connectors.deployment.templates import StackOwnsError
+from connectors.deployment.wheels import WheelError
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
@@ -33,6 +36,7 @@ _WRONG_USE = (
     CallFolderError,
     InjectError,
     KinesaliteError,
+    LockError,
     ManifestError,
     ModelError,
     PolicyError,
@@ -40,7 +44,7 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (DeployError, LocalJobError, KinesisError, LakeError)
+_FAILED = (DeployError, LocalJobError, KinesisError, LakeError, PackageError, WheelError)
 
 
 @contextmanager

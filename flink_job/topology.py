@@ -63,7 +63,7 @@ class ModelUdfs(NamedTuple):
     audio: Any
     """``signal`` to a ``WindowScore``, both as BYTES."""
     text: Any
-    """``text, language`` to a ``TextScore`` as BYTES."""
+    """``text, language, may_send_raw`` to a ``TextScore`` as BYTES."""
 
 
 class Opened(NamedTuple):
@@ -89,7 +89,7 @@ def build_topology(
     # (call_id, opened, rowtime)
     records = opened_audio.records.union_all(opened_text.records)
     work = take_in(with_pulses(tables, records, settings.calls.longest_wait_ms), settings)
-    # (call_id, work, signal, text, language)
+    # (call_id, work, signal, text, language, may_send_raw)
     scored = score(tables, work.accepted, settings, models)
     # (call_id, (work, audio_score, text_score))
     segments = assemble(scored, settings)
@@ -151,8 +151,8 @@ def score(
     with _bundles_of(tables, settings.arrow_batch_size):  # a full batch goes at once
         with_text = tables.to_data_stream(
             tables.sql_query(
-                "SELECT call_id, `work`, signal, score_text(`text`, `language`) AS text_score "
-                "FROM `work`"
+                "SELECT call_id, `work`, signal, "
+                "score_text(`text`, `language`, may_send_raw) AS text_score FROM `work`"
             )
         )
         # Words are scored in a task of their own, while the one behind it scores the voice.

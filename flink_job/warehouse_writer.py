@@ -7,6 +7,7 @@ a tick, which Flink's own generator sends each second.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -33,6 +34,15 @@ from connectors.warehouse.loading import (
 from connectors.warehouse.opening import open_warehouse
 from flink_job.arrows import loads_type
 from flink_job.keyed import keyed
+from udfs.events import STEP_OPENED
+from udfs.flink_metrics import metrics_in
+from udfs.metrics import (
+    WAREHOUSE_LOADS,
+    WAREHOUSE_OLDEST_MS,
+    WAREHOUSE_RETRIES,
+    WAREHOUSE_ROWS_WAITING,
+    begin,
+)
 from udfs.rows import WAREHOUSE_TABLES
 from udfs.worker_process import tune_worker
 
@@ -58,9 +68,18 @@ class WarehouseWriter(KeyedProcessFunction):
             runtime_context.get_state(ValueStateDescriptor("loading", data)),
         )
         self._warehouse = open_warehouse(self._spec)
+        metrics = metrics_in(runtime_context.get_metrics_group())
         self._loaders = {
-            table.folder: Loader(table, self._warehouse, self._rules) for table in WAREHOUSE_TABLES
+            table.folder: Loader(table, self._warehouse, self._rules, metrics)
+            for table in WAREHOUSE_TABLES
         }
+        self._num_waiting: dict[str, int] = {}
+        self._waited_ms: dict[str, int] = {}
+        """By table, as seen last; a tick a second sees it."""
+        begin(metrics, WAREHOUSE_LOADS, WAREHOUSE_RETRIES)
+        metrics.show(WAREHOUSE_ROWS_WAITING, lambda: sum(self._num_waiting.values()))
+        metrics.show(WAREHOUSE_OLDEST_MS, lambda: max(self._waited_ms.values(), default=0))
+        STEP_OPENED.log(step=UID, pid=os.getpid())
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         loader, state = self._loaders[ctx.get_current_key()], self._load_state()
@@ -93,6 +112,8 @@ class WarehouseWriter(KeyedProcessFunction):
     def _advance(self, loader: Loader, state: LoadState, ctx: Any, now_ms: int) -> None:
         loader.advance(state, self._rows, now_ms)
         self._state.update(encode_load_state(state))
+        self._num_waiting[ctx.get_current_key()] = loader.num_waiting(state)
+        self._waited_ms[ctx.get_current_key()] = loader.waited_ms(state, now_ms)
         due_ms = loader.next_look_ms(state)
         if due_ms is not None:
             ctx.timer_service().register_processing_time_timer(max(due_ms, now_ms + 1))

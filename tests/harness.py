@@ -25,6 +25,8 @@ from typing import Any
 
 from pyflink.datastream import OutputTag
 
+from tests.captured_metrics import CapturedGroup
+
 NO_WATERMARK_MS = -(2**63)
 END_OF_STREAM_MS = 2**63 - 1
 
@@ -78,6 +80,7 @@ class KeyedHarness:
     def _open(self) -> None:
         self._key = ""
         self._map_states: list[_MapState] = []
+        self.metrics = CapturedGroup()
         self._function = self.make_function()
         self._function.open(self)
 
@@ -93,6 +96,7 @@ class KeyedHarness:
         self._bundle_clock_timers.clear()
         for state in self._map_states:
             state.commit()
+        self.metrics.end_bundle()
 
     def advance_watermark_to(self, time_ms: int) -> None:
         """Stream time moves; timers up to it fire in order, and see the new watermark."""
@@ -173,6 +177,9 @@ class KeyedHarness:
                 self.output.append(value)
 
     # --- the parts of RuntimeContext, Context and TimerService that functions use ---------------
+
+    def get_metrics_group(self) -> CapturedGroup:
+        return self.metrics
 
     def get_state(self, descriptor: Any) -> _ValueState:
         return _ValueState(self, self._values.setdefault(descriptor.name, {}))

@@ -160,7 +160,7 @@ class JobRun:
         )
 
     def _hand_on(self) -> None:
-        for call_id, work, signal, text, language in self.intake.output:
+        for call_id, work, signal, text, language, _ in self.intake.output:
             self.to_models += [signal or b"", (text or "").encode()]
             heard = None if signal is None else encode(hear(decode_signal(signal)))
             known = None if text is None else encode(read(text, language))

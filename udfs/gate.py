@@ -90,7 +90,9 @@ class Gate:
             self._text(party, utterance.language, is_chat(utterance), window)
             for window in windows_of(utterance)
         ]
-        return next((ruling for ruling in rulings if ruling.is_withheld), rulings[0])
+        withheld = (ruling for ruling in rulings if ruling.is_withheld)
+        redacted = (ruling for ruling in rulings if not ruling.may_send_raw)
+        return next(withheld, next(redacted, rulings[0]))
 
     def _text(self, party: Party, language: str, is_written: bool, window: int) -> Ruling:
         channel: Channel = "chat" if is_written else "call"

@@ -105,6 +105,8 @@ class ToDo:
     work: Work
     signal: WindowSignal | None = None
     text: str | None = None
+    may_send_raw: bool = False
+    """Policy lets models of others have the text as it is."""
 
 
 Decision: TypeAlias = ToDo | Refusal
@@ -398,7 +400,8 @@ class Intake:
         voice.partial_only -= known == _PARTIAL
         voice.utterances += 1
         store.put_utterance(record.utterance_id, digest(record))
-        withheld = self._gate.text(voice.party, record).is_withheld
+        ruling = self._gate.text(voice.party, record)
+        withheld = ruling.is_withheld
         kind = (record.language, is_chat(record))
         if kind not in voice.party.texts:
             voice.party.texts.append(kind)
@@ -414,7 +417,7 @@ class Intake:
             audio_begun=voice.chunks > 0,
             withheld=withheld,
         )
-        yield ToDo(work, text=None if withheld else record.text)
+        yield ToDo(work, None, None if withheld else record.text, ruling.may_send_raw)
 
     # --- the end -------------------------------------------------------------------------------
 

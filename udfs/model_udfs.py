@@ -7,8 +7,10 @@ model; each window and each text is scored alone, so batching changes no number.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,7 +20,9 @@ from pyflink.table import DataTypes, FunctionContext, ScalarFunction
 from pyflink.table.udf import udf
 
 from udfs.ahead import map_ahead
-from udfs.models.scorer import AudioScorer, Gauges, NoGauges, Text, TextScorer
+from udfs.flink_metrics import metrics_in
+from udfs.metrics import MODELS, Metrics, Modality
+from udfs.models.scorer import AudioScorer, Text, TextScorer
 from udfs.score_text import score_texts
 from udfs.score_window import HearAll, score_signals
 from udfs.speech import SpeechDetector
@@ -29,8 +33,8 @@ HEARING_THREADS = min(8, os.cpu_count() or 1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
 
-OpenAudioScorer = Callable[[Gauges], AudioScorer]
-OpenTextScorers = Callable[[Gauges], Mapping[str, TextScorer]]
+OpenAudioScorer = Callable[[Metrics], AudioScorer]
+OpenTextScorers = Callable[[Metrics], Mapping[str, TextScorer]]
 """Made in the worker, so what they hold is never pickled; they may be."""
 
 
@@ -50,7 +54,8 @@ class ScoreAudio(ScalarFunction):
 
     def open(self, function_context: FunctionContext) -> None:
         tune_worker()
-        self._scorer = self._open_scorer(_gauges(function_context, "audio_model"))
+        self._metrics = _metrics(function_context)
+        self._scorer = self._open_scorer(self._metrics)
         self._detector = SpeechDetector()
         self._threads = ThreadPoolExecutor(HEARING_THREADS, thread_name_prefix="hear")
         in_threads = partial(map_ahead, threads=self._threads, depth=2 * HEARING_THREADS)
@@ -59,7 +64,8 @@ class ScoreAudio(ScalarFunction):
     def eval(self, signals: pd.Series) -> pd.Series:
         given = [signal for signal in signals if signal is not None]
         decoded = map(_decode_signal, given)
-        scored = iter(score_signals(decoded, self._detector, self._scorer, self._hear_all))
+        with _timed(self._metrics, "audio", len(given)):
+            scored = iter(score_signals(decoded, self._detector, self._scorer, self._hear_all))
         return _column(None if signal is None else next(scored) for signal in signals)
 
     def close(self) -> None:
@@ -68,22 +74,24 @@ class ScoreAudio(ScalarFunction):
 
 
 class ScoreText(ScalarFunction):
-    """``text STRING, language STRING`` to ``TextScore`` as BYTES; NULL to NULL."""
+    """``text, language STRING, may_send_raw BOOLEAN`` to ``TextScore`` as BYTES; NULL to NULL."""
 
     def __init__(self, open_scorers: OpenTextScorers) -> None:
         self._open_scorers = open_scorers
 
     def open(self, function_context: FunctionContext) -> None:
         tune_worker()
-        self._scorers = self._open_scorers(_gauges(function_context, "text_model"))
+        self._metrics = _metrics(function_context)
+        self._scorers = self._open_scorers(self._metrics)
 
-    def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
+    def eval(self, texts: pd.Series, languages: pd.Series, may_send_raw: pd.Series) -> pd.Series:
         given = [
-            Text(text, language or "")
-            for text, language in zip(texts, languages, strict=True)
+            Text(text, language or "", bool(may))
+            for text, language, may in zip(texts, languages, may_send_raw, strict=True)
             if text is not None
         ]
-        scored = iter(score_texts(given, self._scorers))
+        with _timed(self._metrics, "text", len(given)):
+            scored = iter(score_texts(given, self._scorers))
         return _column(None if text is None else next(scored) for text in texts)
 
     def close(self) -> None:
@@ -95,11 +103,23 @@ def _column(scores: Any) -> pd.Series:
     return pd.Series([None if one is None else _encode(one) for one in scores], dtype=object)
 
 
-def _gauges(function_context: FunctionContext, name: str) -> Gauges:
+def _metrics(function_context: FunctionContext) -> Metrics:
     try:
-        return function_context.get_metric_group().add_group(name)
+        return metrics_in(function_context.get_metric_group())
     except RuntimeError:  # python.metric.enabled is false
-        return NoGauges()
+        return metrics_in(None)
+
+
+@contextmanager
+def _timed(metrics: Metrics, modality: Modality, num_inputs: int) -> Iterator[None]:
+    """Count a batch that is worked on within; one without inputs is none."""
+    begun_ns = time.monotonic_ns()
+    yield
+    if num_inputs:
+        model = MODELS[modality]
+        metrics.count(model.batches)
+        metrics.count(model.batch_inputs, num_inputs)
+        metrics.count(model.batch_us, (time.monotonic_ns() - begun_ns) // 1_000)
 
 
 def score_audio_udf(open_scorer: OpenAudioScorer, *, hears_in_threads: bool) -> Any:

@@ -98,11 +98,16 @@ def score_windows(folder: CallFolder, scorers: Scorers, now_ms: int) -> ScoredCa
         participant_id: _heard(participant_id, theirs, parties[participant_id], scorers, now_ms)
         for participant_id, theirs in chunks.items()
     }
-    may_read = [not gate.text(parties[u.participant_id], u).is_withheld for u in utterances]
-    to_read = [Text(u.text, u.language) for u, may in zip(utterances, may_read, strict=True) if may]
+    rulings = [gate.text(parties[u.participant_id], u) for u in utterances]
+    to_read = [
+        Text(u.text, u.language, ruling.may_send_raw)
+        for u, ruling in zip(utterances, rulings, strict=True)
+        if not ruling.is_withheld
+    ]
     read = iter(score_texts(to_read, scorers.text))
-    for utterance, may in zip(utterances, may_read, strict=True):
-        text = _accepted(utterance, next(read) if may else WITHHELD_TEXT, now_ms)
+    for utterance, ruling in zip(utterances, rulings, strict=True):
+        score = WITHHELD_TEXT if ruling.is_withheld else next(read)
+        text = _accepted(utterance, score, now_ms)
         theirs = windows[utterance.participant_id]
         for index in windows_of(text.utterance):
             theirs.setdefault(index, Window()).with_text(text)

@@ -60,6 +60,8 @@ class Ruling(msgspec.Struct, frozen=True, array_like=True):
     """Whether the content of a refused record may be stored with its reject."""
     rule: str
     """Id of the rule that decided."""
+    may_send_raw: bool = False
+    """Whether a model of others may get the words as they are, personal data and all."""
 
 
 def consent_of(consent: bool | None) -> Consent:
@@ -113,6 +115,13 @@ class Rule(_Entry):
             "is never stored"
         ),
     ] = True
+    send_raw: Annotated[
+        bool,
+        Field(
+            description="let models of others have the words as they are; else personal data is "
+            "taken out first"
+        ),
+    ] = False
     reason: _Prose
     sources: tuple[_Prose, ...] = ()
 
@@ -120,6 +129,9 @@ class Rule(_Entry):
     def _says_something(self) -> Rule:
         if self.audio is None and self.text is None:
             msg = "says neither audio nor text; add one"
+            raise ValueError(msg)
+        if self.send_raw and self.text != "score":
+            msg = "says send_raw of words that it does not let score; take it out"
             raise ValueError(msg)
         return self
 
@@ -219,7 +231,12 @@ class Policy:
         rule = self.deciding_rule(modality, subject)
         if rule is None or rule.use_of(modality) == "withhold":
             return Ruling(is_withheld=True, keeps_rejects=False, rule=rule.id if rule else NO_RULE)
-        return Ruling(is_withheld=False, keeps_rejects=rule.keep_rejects, rule=rule.id)
+        return Ruling(
+            is_withheld=False,
+            keeps_rejects=rule.keep_rejects,
+            rule=rule.id,
+            may_send_raw=rule.send_raw and modality == "text",
+        )
 
     def _fits(self, when: Condition, subject: Subject) -> bool:
         return (

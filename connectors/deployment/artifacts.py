@@ -9,9 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from connectors.deployment.errors import explained, is_missing
+from connectors.deployment.job_zip import sha256_of
 from connectors.deployment.templates import Uploaded
-
-_READ_BYTES = 1 << 20
 
 
 class Artifacts:
@@ -39,7 +38,7 @@ class Artifacts:
         Raises:
             DeployError: the bucket cannot be written.
         """
-        key = f"code/{_sha256(path)}.zip"
+        key = f"code/{sha256_of(path)}.zip"
         with explained(f"s3://{self.bucket}/{key}"):
             self._s3.put_object(Bucket=self.bucket, Key=_manifest_key(key), Body=manifest)
             if not self._has(key):
@@ -94,11 +93,3 @@ def delete_bucket(s3: Any, bucket: str) -> None:
 
 def _manifest_key(key: str) -> str:
     return f"{key.removesuffix('.zip')}.savepoint.json"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -50,13 +50,19 @@ class Breaker:
             self._shut_until_s = now_s + self._open_s  # one is let through
             return True
 
-    def succeeded(self) -> None:
+    def succeeded(self) -> bool:
+        """A call ended well; whether it was open until now."""
         with self._lock:
             self._failures = 0
-            self._shut_until_s = None
+            was_open, self._shut_until_s = self._shut_until_s is not None, None
+            return was_open
 
-    def failed(self) -> None:
+    def failed(self) -> bool:
+        """A call failed; whether it was closed until now."""
         with self._lock:
             self._failures += 1
-            if self._failures >= self._limit:
-                self._shut_until_s = self._clock() + self._open_s
+            if self._failures < self._limit:
+                return False
+            was_closed = self._shut_until_s is None
+            self._shut_until_s = self._clock() + self._open_s
+            return was_closed

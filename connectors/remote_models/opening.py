@@ -8,17 +8,18 @@ from typing import Any
 
 from connectors.remote_models.bedrock import Bedrock
 from connectors.remote_models.comprehend import Comprehend
+from connectors.remote_models.redacting import Redacting
 from connectors.remote_models.remote_scorer import RemoteScorer
 from connectors.remote_models.sagemaker import sagemaker_audio, sagemaker_text
 from connectors.remote_models.spec import BackendSpec, ServiceName
-from connectors.remote_models.usage import Usage
+from udfs.metrics import MODELS, Metrics, Modality, begin
 from udfs.models.contract import ModelSpec
 from udfs.models.scorer import (
     AudioScorer,
-    Gauges,
     LocalAudio,
     LocalText,
     NoModel,
+    Text,
     TextScorer,
     WithFallback,
 )
@@ -31,62 +32,87 @@ TEXT_SERVICES: Mapping[ServiceName, Any] = {
 
 
 def open_audio_scorer(
-    spec: BackendSpec, gauges: Gauges, *, with_embedding: bool = False
+    spec: BackendSpec, metrics: Metrics, *, with_embedding: bool = False
 ) -> AudioScorer:
     """What scores voices.
 
     Args:
         spec: who.
-        gauges: where the remote model's usage is shown.
+        metrics: where the remote model's usage is counted.
         with_embedding: keep a local model's pooled embeddings; a remote one tells none.
 
     Raises:
         ModelError: a local model cannot be used.
     """
     local = partial(_local_audio, with_embedding=with_embedding)
-    return _opened(spec, _shown(gauges), lambda _: sagemaker_audio, local)
+    opened = _Opened(metrics, "audio")
+    scorer: AudioScorer = opened.scorer(spec, lambda _: sagemaker_audio, local, lambda one: one)
+    return scorer
 
 
 def open_text_scorers(
-    specs: Mapping[str, BackendSpec], gauges: Gauges, *, with_embedding: bool = False
+    specs: Mapping[str, BackendSpec], metrics: Metrics, *, with_embedding: bool = False
 ) -> dict[str, TextScorer]:
     """What scores words, by language; what serves several languages is opened once.
 
     Args:
         specs: who, by primary language subtag, or ``*``.
-        gauges: where the remote models' usage is shown.
+        metrics: where the remote models' usage is counted.
         with_embedding: keep a local model's pooled embeddings; a remote one tells none.
 
     Raises:
         ModelError: a local model cannot be used.
     """
-    usage = _shown(gauges)
+    opened = _Opened(metrics, "text")
     local = partial(_local_text, with_embedding=with_embedding)
-    opened: dict[str, TextScorer] = {}
+    scorers: dict[str, TextScorer] = {}
+
+    def redacting(remote: RemoteScorer[Text]) -> TextScorer:
+        from udfs.redaction.redactor import Redactor  # noqa: PLC0415 - takes seconds
+
+        return Redacting(remote, Redactor().redact, metrics, MODELS["text"])
+
     for spec in specs.values():
-        if repr(spec) not in opened:
-            opened[repr(spec)] = _opened(spec, usage, TEXT_SERVICES.__getitem__, local)
-    return {language: opened[repr(spec)] for language, spec in specs.items()}
+        if repr(spec) not in scorers:
+            service_of = TEXT_SERVICES.__getitem__
+            scorers[repr(spec)] = opened.scorer(spec, service_of, local, redacting)
+    return {language: scorers[repr(spec)] for language, spec in specs.items()}
 
 
-def _shown(gauges: Gauges) -> Usage:
-    usage = Usage()
-    usage.show(gauges)
-    return usage
+class _Opened:
+    """The scorers of one modality."""
 
+    def __init__(self, metrics: Metrics, modality: Modality) -> None:
+        self._metrics = metrics
+        self._names = MODELS[modality]
+        self._remote: list[RemoteScorer[Any]] = []
+        names = self._names
+        begin(metrics, names.remote_calls, names.remote_ms, names.remote_cost_nano_usd)
+        metrics.show(names.breaker_open, lambda: int(any(one.is_held_back for one in self._remote)))
 
-def _opened(
-    spec: BackendSpec,
-    usage: Usage,
-    service_of: Callable[[ServiceName], Any],
-    local_of: Callable[[ModelSpec], Any],
-) -> Any:
-    local = None if spec.local is None else local_of(spec.local)
-    if spec.remote is None:
-        return local or NoModel()
-    service = service_of(spec.remote.service)(spec.remote)
-    remote: RemoteScorer[Any] = RemoteScorer(service, spec.remote, usage)
-    return remote if local is None else WithFallback(remote, local)
+    def scorer(
+        self,
+        spec: BackendSpec,
+        service_of: Callable[[ServiceName], Any],
+        local_of: Callable[[ModelSpec], Any],
+        before: Callable[[RemoteScorer[Any]], Any],
+    ) -> Any:
+        """Who scores.
+
+        Args:
+            spec: as the settings say.
+            service_of: a remote model's service, by its name.
+            local_of: opens a local model.
+            before: puts before a remote scorer what its inputs must pass.
+        """
+        local = None if spec.local is None else local_of(spec.local)
+        if spec.remote is None:
+            return local or NoModel()
+        service = service_of(spec.remote.service)(spec.remote)
+        remote: RemoteScorer[Any] = RemoteScorer(service, spec.remote, self._metrics, self._names)
+        self._remote.append(remote)
+        asked = before(remote)
+        return asked if local is None else WithFallback(asked, local)
 
 
 def _local_audio(spec: ModelSpec, *, with_embedding: bool) -> AudioScorer:

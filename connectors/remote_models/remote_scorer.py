@@ -8,7 +8,6 @@ others and few inputs are held in memory.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -19,10 +18,15 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from connectors.remote_models.breaker import Breaker
 from connectors.remote_models.client import CallError
 from connectors.remote_models.spec import RemoteSpec
-from connectors.remote_models.usage import Usage
+from udfs.events import (
+    BREAKER_CLOSED,
+    BREAKER_OPENED,
+    REMOTE_ANSWER_BROKEN,
+    REMOTE_CALL_FAILED,
+)
+from udfs.metrics import Metrics, ModelMetrics
 from udfs.models.scorer import ModelFailure, Outcome
 
-_LOG = logging.getLogger(__name__)
 Input = TypeVar("Input")
 Input_contra = TypeVar("Input_contra", contravariant=True)
 
@@ -73,10 +77,17 @@ class _Begun(NamedTuple):
 class RemoteScorer(Generic[Input]):
     """A ``Scorer``."""
 
-    def __init__(self, service: Service[Input], spec: RemoteSpec, usage: Usage) -> None:
+    def __init__(
+        self,
+        service: Service[Input],
+        spec: RemoteSpec,
+        metrics: Metrics,
+        names: ModelMetrics,
+    ) -> None:
         self._service = service
         self._spec = spec
-        self._usage = usage
+        self._metrics = metrics
+        self._names = names
         self._breaker = Breaker(spec.breaker_failures, spec.breaker_open_s)
         self._threads = ThreadPoolExecutor(spec.concurrency, thread_name_prefix=spec.service)
 
@@ -110,6 +121,11 @@ class RemoteScorer(Generic[Input]):
         while begun:
             yield self._outcome(begun.popleft())
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the service is asked no more for a while."""
+        return self._breaker.is_open
+
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._service.close()
@@ -120,7 +136,8 @@ class RemoteScorer(Generic[Input]):
             outcome = outcomes[begun.place]
         except NotDoneError:
             outcome = Outcome(None, "timeout", None)
-        self._usage.count(**{outcome.missing or "answers": 1})
+        if outcome.missing is not None and outcome.has_failed:
+            self._metrics.count(self._names.remote_failed[outcome.missing])
         return outcome
 
     def _ask(self, call: _Call[Input]) -> None:
@@ -140,21 +157,21 @@ class RemoteScorer(Generic[Input]):
         try:
             reply = self._service.ask(call.inputs, call.deadline_s)
         except CallError as error:
-            _LOG.warning("%s %s: %s", self._spec.service, error.reason, error)
+            REMOTE_CALL_FAILED.log(service=self._spec.service, reason=error.reason, code=str(error))
             reply = Reply(_failed(error.reason, len(call.inputs)), error.retries)
         except Exception as error:  # a broken answer must not end the job
-            _LOG.error("%s failed: %s", self._spec.service, type(error).__name__)
+            REMOTE_ANSWER_BROKEN.log(service=self._spec.service, error=type(error).__name__)
             reply = Reply(_failed("bad_answer", len(call.inputs)))
         if all(outcome.has_failed for outcome in reply.outcomes):
-            self._breaker.failed()
-        else:
-            self._breaker.succeeded()
-        self._usage.count(
-            calls=1,
-            retries=reply.retries,
-            latency_ms=round((time.monotonic() - begun_s) * 1_000),
-            cost_micro_usd=reply.cost_micro_usd,
-        )
+            if self._breaker.failed():
+                BREAKER_OPENED.log(service=self._spec.service)
+        elif self._breaker.succeeded():
+            BREAKER_CLOSED.log(service=self._spec.service)
+        names = self._names
+        self._metrics.count(names.remote_calls)
+        self._metrics.count(names.remote_retries, reply.retries)
+        self._metrics.count(names.remote_ms, round((time.monotonic() - begun_s) * 1_000))
+        self._metrics.count(names.remote_cost_nano_usd, round(reply.cost_micro_usd * 1_000))
         return reply.outcomes
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from connectors.warehouse.contract import Session, WarehouseError, WarehouseSpec
 from connectors.warehouse.load_sql import LOAD_LEDGER
 from connectors.warehouse.migrations import (
@@ -11,6 +13,7 @@ from connectors.warehouse.migrations import (
     schema_exists,
 )
 from connectors.warehouse.schema import warehouse_name
+from connectors.warehouse.staging import StagingArea
 from udfs.rows import WAREHOUSE_TABLES
 
 OLDEST_POSTGRESQL = 15
@@ -20,7 +23,7 @@ _MIGRATE = "run call-sentiment warehouse migrate"
 
 
 def check_warehouse(session: Session, spec: WarehouseSpec) -> None:
-    """Look at server, schema, version and rights; changes nothing.
+    """Look at server, schema, version, rights and staging area; changes nothing.
 
     Raises:
         WarehouseError: the warehouse cannot be reached, or is not as the job needs it.
@@ -30,6 +33,9 @@ def check_warehouse(session: Session, spec: WarehouseSpec) -> None:
     _check_schema(session, spec)
     _check_version(session, spec)
     _check_tables(session, spec)
+    if spec.staging_root is not None:
+        with closing(StagingArea(spec)) as staging:
+            staging.check()
 
 
 def _check_server(session: Session) -> None:

@@ -48,6 +48,8 @@ class WarehouseSpec:
     """Redshift: the role that reads the staged objects; ``default`` is the cluster's own."""
     staging_root: str | None = None
     """Redshift: ``s3://bucket/prefix`` for the objects on their way."""
+    staging_kms_key_arn: str | None = None
+    """Redshift: the KMS key that those are encrypted with; None leaves it to the bucket."""
     endpoint: str | None = None
     """Redshift: of a local stand-in for the Data API."""
 

@@ -13,17 +13,23 @@ while rows wait.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
 from connectors.warehouse.contract import Batch, LoadError, Warehouse
+from udfs.events import LOAD_FAILED
 from udfs.kept_state import KeptState
+from udfs.metrics import (
+    WAREHOUSE_LOADS,
+    WAREHOUSE_RETRIES,
+    WAREHOUSE_ROWS_LOADED,
+    Metrics,
+    NoMetrics,
+)
 from udfs.rows import Table, newest
 
-_LOG = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
@@ -99,12 +105,17 @@ class Loader:
         table: which rows it loads.
         warehouse: where to.
         rules: how many at a time, and how long is waited.
+        metrics: where loads and failures are counted.
     """
 
-    def __init__(self, table: Table, warehouse: Warehouse, rules: LoadRules) -> None:
+    def __init__(
+        self, table: Table, warehouse: Warehouse, rules: LoadRules, metrics: Metrics | None = None
+    ) -> None:
         self._table = table
         self._warehouse = warehouse
         self._rules = rules
+        self._metrics = metrics or NoMetrics()
+        self._loading_since_ms: int | None = None
         self._batch: Batch | None = None
 
     def take(self, state: LoadState, rows: RowStore, packed: bytes, now_ms: int) -> None:
@@ -117,6 +128,8 @@ class Loader:
 
     def advance(self, state: LoadState, rows: RowStore, now_ms: int) -> None:
         """Do what is due: look after the batch on its way, then begin the next."""
+        if state.is_loading and self._loading_since_ms is None:  # after a restart
+            self._loading_since_ms = now_ms
         if state.is_loading and now_ms >= state.look_at_ms:
             self._look_after(state, rows, now_ms)
         if not state.is_loading and self._is_batch_due(state, now_ms):
@@ -134,6 +147,16 @@ class Loader:
         """Whether more rows wait than may."""
         return state.num_rows >= self._rules.max_waiting_rows
 
+    def num_waiting(self, state: LoadState) -> int:
+        """Rows that are not known to be loaded; after a restart without those on their way."""
+        num_loading = len(self._batch.rows) if state.is_loading and self._batch else 0
+        return state.num_rows + num_loading
+
+    def waited_ms(self, state: LoadState, now_ms: int) -> int:
+        """How long the oldest of them has waited; of those on their way, since a restart."""
+        begun = (self._loading_since_ms, state.gathering_since_ms)
+        return now_ms - min((ms for ms in begun if ms is not None), default=now_ms)
+
     def _is_batch_due(self, state: LoadState, now_ms: int) -> bool:
         if state.gathering_since_ms is None:
             return False
@@ -148,7 +171,7 @@ class Loader:
         self._batch = Batch(self._table, tuple(newest(gathered, self._table)))
         rows.keep_loading([pack_row(row) for row in self._batch.rows])
         state.num_rows = state.num_bytes = 0
-        state.gathering_since_ms = None
+        self._loading_since_ms, state.gathering_since_ms = state.gathering_since_ms, None
         state.is_loading, state.attempt, state.statement_id = True, 0, None
         self._submit(state, rows, now_ms)
 
@@ -162,8 +185,10 @@ class Loader:
             self._fail(state, error, now_ms)
             return
         if is_loaded:
+            self._metrics.count(WAREHOUSE_LOADS)
+            self._metrics.count(WAREHOUSE_ROWS_LOADED, len(self._batch_of(rows).rows))
             rows.forget_loading()
-            self._batch = None
+            self._batch = self._loading_since_ms = None
             state.is_loading, state.attempt, state.statement_id = False, 0, None
         else:
             state.look_at_ms = now_ms + self._rules.poll_ms
@@ -183,13 +208,13 @@ class Loader:
         state.attempt += 1
         state.statement_id = None
         state.look_at_ms = now_ms + pause_ms
-        _LOG.warning(
-            "%s: attempt %d to load %d rows failed (%s); the next in %d ms",
-            self._table.warehouse_table,
-            state.attempt,
-            len(self._batch.rows) if self._batch else 0,
-            error,
-            pause_ms,
+        self._metrics.count(WAREHOUSE_RETRIES)
+        LOAD_FAILED.log(
+            table=str(self._table.warehouse_table),
+            attempt=state.attempt,
+            rows=len(self._batch.rows) if self._batch else 0,
+            reason=str(error),
+            pause_ms=pause_ms,
         )
 
     def _batch_of(self, rows: RowStore) -> Batch:

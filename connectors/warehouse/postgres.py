@@ -53,9 +53,13 @@ _PATIENCE: dict[str, Any] = {
 _SESSION = (
     # A transaction whose client is gone must not hold its rows' locks.
     b"SET idle_in_transaction_session_timeout = '60s'",
-    # A load looks up some thousand keys: by the index, not by reading the whole table into a hash.
-    b"SET random_page_cost = 1.1",
     b"SET work_mem = '64MB'",
+)
+_LOAD = (
+    # Some thousand keys are looked up by the index, not by reading the whole table, which is what
+    # the planner does as long as it deems the table small.
+    b"SET LOCAL enable_hashjoin = off",
+    b"SET LOCAL enable_mergejoin = off",
 )
 
 
@@ -131,6 +135,8 @@ class PostgresWarehouse:
 
     def _run(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         table = batch.table
+        for setting in _LOAD:
+            connection.execute(setting)
         connection.execute(create_stage(table, self._schema).encode())
         copy_rows(connection, batch, stage_name(table))
         for statement in merge_stage(table, self._schema, batch.batch_id, len(batch.rows)):

@@ -10,7 +10,6 @@ once.
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -21,12 +20,11 @@ from connectors.warehouse.contract import Batch, LoadError, WarehouseError, Ware
 from connectors.warehouse.data_api import MAX_STATEMENTS, DataApi, DataApiError
 from connectors.warehouse.load_sql import redshift_load
 from connectors.warehouse.staging import StagingArea
+from udfs.events import LOAD_STATE_UNKNOWN
 
 LOAD_ATTEMPTS, SESSION_ATTEMPTS = 2, 5
 POLL_S, MAX_POLL_S = 0.01, 1.0
 SESSION_TIMEOUT_S = 900.0
-
-_log = logging.getLogger(__name__)
 
 
 class RedshiftWarehouse:
@@ -39,7 +37,7 @@ class RedshiftWarehouse:
             WarehouseError: the specification cannot be.
         """
         self._spec = spec
-        self._staging = StagingArea(spec.staging_root, spec.region)
+        self._staging = StagingArea(spec)
         self._api = DataApi(spec, LOAD_ATTEMPTS)
 
     def submit(self, batch: Batch, attempt: int) -> str:
@@ -77,7 +75,7 @@ class RedshiftWarehouse:
             state = self._api.state(statement_id)
         except DataApiError as error:
             if error.failure in ("throttled", "unavailable"):
-                _log.warning("a load's state could not be asked for: %s", error)
+                LOAD_STATE_UNKNOWN.log(failure=error.failure)
                 return False
             msg = f"the load's state is not to be had: {error}"
             raise LoadError(msg) from None

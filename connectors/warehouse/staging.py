@@ -12,7 +12,6 @@ lifecycle rule of the bucket.
 from __future__ import annotations
 
 import io
-import logging
 from typing import Any
 
 import boto3
@@ -21,28 +20,29 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from connectors.lake_reader import arrow_table
-from connectors.object_store import is_object_store
-from connectors.warehouse.contract import Batch, LoadError, WarehouseError
+from connectors.object_store import (
+    ObjectStoreError,
+    check_writable,
+    encryption,
+    is_object_store,
+)
+from connectors.warehouse.contract import Batch, LoadError, WarehouseError, WarehouseSpec
 from connectors.warehouse.schema import warehouse_name
+from udfs.events import STAGED_OBJECT_LEFT
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, MAX_ATTEMPTS = 2.0, 5.0, 2
-
-_log = logging.getLogger(__name__)
 
 
 class StagingArea:
     """Where staged objects lie."""
 
-    def __init__(self, root: str | None, region: str) -> None:
-        """Take a place for them.
-
-        Args:
-            root: ``s3://bucket/prefix`` (``s3a://`` means the same).
-            region: the bucket's, which must be the warehouse's.
+    def __init__(self, spec: WarehouseSpec) -> None:
+        """Take the place that a warehouse names, in a bucket of its own region.
 
         Raises:
             WarehouseError: it is not in S3.
         """
+        root = spec.staging_root
         if root is None or not is_object_store(root):
             msg = (
                 f"Redshift loads from S3, and the staging root is {root!r}; use s3://bucket/prefix"
@@ -55,7 +55,20 @@ class StagingArea:
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
         )
-        self._s3: Any = boto3.client("s3", region_name=region, config=config)
+        self._kms_key_arn = spec.staging_kms_key_arn
+        self._s3: Any = boto3.client("s3", region_name=spec.region, config=config)
+
+    def check(self) -> None:
+        """Write and delete an empty object.
+
+        Raises:
+            WarehouseError: it could not be written.
+        """
+        try:
+            check_writable(self._bucket, self._prefix, self._kms_key_arn)
+        except ObjectStoreError as error:
+            msg = f"the warehouse's staging root s3://{self._bucket}/{self._prefix}: {error}"
+            raise WarehouseError(msg) from None
 
     def uri(self, batch: Batch) -> str:
         """``s3://bucket/key`` of a batch's object, which may not be there."""
@@ -69,7 +82,10 @@ class StagingArea:
         """
         try:
             self._s3.put_object(
-                Bucket=self._bucket, Key=self._key(batch), Body=parquet_bytes(batch)
+                Bucket=self._bucket,
+                Key=self._key(batch),
+                Body=parquet_bytes(batch),
+                **encryption(self._kms_key_arn),
             )
         except (BotoCoreError, ClientError) as error:
             msg = f"the batch could not be staged in S3: {_code(error)}"
@@ -80,7 +96,7 @@ class StagingArea:
         try:
             self._s3.delete_object(Bucket=self._bucket, Key=self._key(batch))
         except (BotoCoreError, ClientError) as error:
-            _log.warning("a staged object was left in S3: %s", _code(error))
+            STAGED_OBJECT_LEFT.log(code=_code(error))
 
     def close(self) -> None:
         self._s3.close()

@@ -1,7 +1,8 @@
 """Heartbeats to each open shard of the streams, so that their time passes on a quiet night.
 
 Called once a minute by a schedule, which knows no shorter time; beats every few seconds until the
-next call is due. One failed beat is logged and the next one tried: the schedule calls anew anyway.
+next call is due. One failed beat is logged and the next one tried; at the end the call fails, so
+that Lambda's own ``Errors`` tells of it.
 """
 
 from __future__ import annotations
@@ -25,13 +26,24 @@ LOG = logging.getLogger(__name__)
 LOG.setLevel(logging.INFO)
 
 
+class HeartbeatError(Exception):
+    """Some heartbeats of this minute were not written."""
+
+
 def handler(event: Any, context: Any) -> None:
-    """Lambda's entry: a minute of heartbeats."""
-    beat_for(
+    """Lambda's entry: a minute of heartbeats.
+
+    Raises:
+        HeartbeatError: some failed.
+    """
+    num_failed = beat_for(
         boto3.client("kinesis"),
         os.environ["STREAMS"].split(","),
         float(os.environ["INTERVAL_S"]),
     )
+    if num_failed:
+        msg = f"{num_failed} heartbeats failed"
+        raise HeartbeatError(msg)
 
 
 def beat_for(
@@ -40,8 +52,13 @@ def beat_for(
     interval_s: float,
     span_s: float = MINUTE_S,
     clock: Any = time,
-) -> None:
-    """Beat now and every ``interval_s`` seconds, as long as ``span_s`` is not over."""
+) -> int:
+    """Beat now and every ``interval_s`` seconds, as long as ``span_s`` is not over.
+
+    Returns:
+        How many beats failed.
+    """
+    num_failed = 0
     next_s = clock.monotonic()
     end_s = next_s + span_s
     while next_s < end_s:
@@ -50,8 +67,17 @@ def beat_for(
             try:
                 beat(kinesis, stream)
             except (BotoCoreError, ClientError) as error:
-                LOG.warning("no heartbeat", extra={"stream": stream}, exc_info=error)
+                num_failed += 1
+                told = {"event": "heartbeat_failed", "stream": stream, "error": code_of(error)}
+                LOG.warning("%s", json.dumps(told))
         next_s += interval_s
+    return num_failed
+
+
+def code_of(error: BotoCoreError | ClientError) -> str:
+    """The service's code, or the error's kind where it said none."""
+    answer = getattr(error, "response", {})
+    return str(answer.get("Error", {}).get("Code", type(error).__name__))
 
 
 def beat(kinesis: Any, stream: str) -> int:

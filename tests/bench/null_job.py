@@ -44,7 +44,7 @@ class NullAudio(ScalarFunction):
 
 
 class NullText(ScalarFunction):
-    def eval(self, texts: pd.Series, languages: pd.Series) -> pd.Series:
+    def eval(self, texts: pd.Series, languages: pd.Series, may_send_raw: pd.Series) -> pd.Series:
         return pd.Series([None if one is None else _READ for one in texts], dtype=object)
 
 

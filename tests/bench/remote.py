@@ -50,8 +50,8 @@ from connectors.remote_models.spec import BackendSpec, RemoteSpec
 from flink_job.settings import REMOTE_BATCH_ROWS
 from tests.aws_servers.model_server import ModelServer, serving
 from tests.bench.workload import read_bank
+from udfs.metrics import NoMetrics
 from udfs.model_udfs import ScoreAudio
-from udfs.models.scorer import NoGauges
 from udfs.score_window import WindowScore, waveform_of
 from udfs.windows import WindowSignal
 
@@ -122,7 +122,7 @@ def encoded(signals: list[WindowSignal]) -> list[bytes]:
 
 def measure_calls(signals: list[WindowSignal], seconds: float) -> float:
     waveforms = [waveform_of(signal) for signal in signals]
-    scorer = open_audio_scorer(BackendSpec(SPEC), NoGauges())
+    scorer = open_audio_scorer(BackendSpec(SPEC), NoMetrics())
     list(scorer.score(waveforms[:CONCURRENCY]))
     end_s = time.perf_counter() + seconds
     endless = itertools.takewhile(lambda _: time.perf_counter() < end_s, itertools.cycle(waveforms))

@@ -83,6 +83,7 @@ class Chaos:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--seeds", type=int, default=1, help="rounds of each fault")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them")
     parser.add_argument("--only", action="append", choices=list(TRIALS), help="this fault")
     parser.add_argument("--output", type=Path, default=Path("build/chaos.json"))
     parser.add_argument("--work-dir", type=Path, help="keeps logs and state; else removed")
@@ -96,7 +97,7 @@ def main() -> int:
         )
         reference = make_reference(work_dir / "reference")
         chaos = stack.enter_context(Chaos(work_dir, recordings(), reference))
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             chaos.end_world()
             for name in arguments.only or TRIALS:
                 result = results[name][seed] = chaos.round(name, seed)

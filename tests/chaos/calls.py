@@ -86,16 +86,20 @@ class Reference:
             if row.call_id == original
         ]
 
+    def all_rows(self, table: Table) -> list[Any]:
+        """The rows of all recordings as they are."""
+        return list(self._rows[table.folder])
+
     def num_windows(self, calls: RoundCalls) -> int:
         return len(self.rows(SEGMENTS, calls))
 
 
-def make_reference(output: Path) -> Reference:
-    """The rows of the samples without a stream."""
+def make_reference(output: Path, recordings: Path = ROOT / "samples") -> Reference:
+    """The rows of recorded calls without a stream."""
     subprocess.run(
         [
             sys.executable, "-m", "flink_job.cli", "offline",
-            "--calls", ROOT / "samples", "--output", output,
+            "--calls", recordings, "--output", output,
         ],
         cwd=ROOT,
         check=True,

@@ -2,7 +2,8 @@
 
 One job manager and some task managers flow out, each in a process group of its own, so that
 ``kill -9`` of a task manager takes its Python workers with it, as the loss of a host does. The job
-is submitted as the service does: by the client, from the settings' file, detached.
+is submitted as the service does: by the client, detached. A site says where the processes are: on
+this machine as it is, or in surroundings of their own (``tests.rehearsal``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import psutil
 import pyflink
@@ -46,26 +48,57 @@ class ClusterError(RuntimeError):
     """The cluster does not do what was asked."""
 
 
+Role = Literal["client", "jobmanager", "taskmanager"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a cluster's processes run, and what they see there."""
+
+    flink: Path = FLINK
+    """Flink's folder."""
+    python: str = sys.executable
+    """The interpreter of the client and of the workers."""
+    jar: Path = JAR
+    """The job's jar."""
+    environment: Mapping[str, str] = field(
+        default_factory=lambda: {**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    entered_by: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    """What a command begins with, to run there."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Of Flink's, other than those below."""
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """Our job from the sources, for the client."""
+        return ("--pyModule", "flink_job.main", "--jarfile", str(self.jar.resolve()))
+
+
 class FlinkCluster:
     """A running cluster; leaving the context ends all its processes."""
 
-    def __init__(self, work_dir: Path, environment: Mapping[str, str]) -> None:
-        """Start a job manager.
+    def __init__(
+        self, work_dir: Path, environment: Mapping[str, str], site: Site | None = None
+    ) -> None:
+        """Prepare it.
 
         Args:
-            work_dir: for configuration, logs, checkpoints and savepoints; not there yet.
-            environment: what its processes get beside this process's own, such as where S3 is.
+            work_dir: for configuration, logs, checkpoints and savepoints; not there yet. Its
+                processes see it at the same path.
+            environment: what its processes get beside the site's, such as where S3 is.
+            site: where they run; this machine as it is where None.
         """
         self.work_dir = work_dir.resolve()
+        self._site = site or Site()
         self.rest_port = free_port()
         self._rpc_port = free_port()
         self._java_options = _java_options()
         self._environment = {
             **START_FAST,
-            **os.environ,
+            **self._site.environment,
             **ENVIRONMENT,
             **environment,
-            "PYTHONPATH": str(ROOT),
             "FLINK_CONF_DIR": str(self.work_dir / "conf"),
             "FLINK_PLUGINS_DIR": str(self.work_dir / "plugins"),
             "FLINK_LOG_DIR": str(self.work_dir / "logs"),
@@ -73,7 +106,7 @@ class FlinkCluster:
         }
         for folder in ("conf", "logs", "pids"):
             (self.work_dir / folder).mkdir(parents=True)
-        install_plugin(JAR, self.work_dir / "plugins")
+        install_plugin(self._site.jar, self.work_dir / "plugins")
         self._write_configuration(environment)
         self._job_manager: subprocess.Popen[bytes] | None = None
         self._task_managers: list[subprocess.Popen[bytes]] = []
@@ -87,23 +120,22 @@ class FlinkCluster:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for process in [*self._task_managers, self._job_manager]:
-            if process is not None:
-                _kill_group(process)
+        for process in self._processes():
+            _kill_group(process)
 
     def start(self, task_managers: int = 2) -> None:
         """Start a job manager and so many task managers, and wait until all are there."""
         self.start_job_manager()
         for _ in range(task_managers):
             self.start_task_manager()
-        self.wait_for_slots(task_managers * SLOTS)
+        self.wait_for_slots(task_managers * int(self._options["taskmanager.numberOfTaskSlots"]))
 
     def start_job_manager(self) -> None:
         """Start one on the same ports as the one before."""
-        self._job_manager = self._start("jobmanager.sh", "start-foreground")
+        self._job_manager = self._start("jobmanager")
 
     def start_task_manager(self) -> None:
-        self._task_managers.append(self._start("taskmanager.sh", "start-foreground"))
+        self._task_managers.append(self._start("taskmanager"))
 
     def kill_job_manager(self) -> None:
         """``kill -9``; what it knew of its jobs is gone."""
@@ -117,6 +149,9 @@ class FlinkCluster:
     @property
     def num_task_managers(self) -> int:
         return len(self._task_managers)
+
+    def task_manager_pid(self, number: int) -> int:
+        return self._task_managers[number].pid
 
     def workers(self) -> list[psutil.Process]:
         """The Python workers of all task managers."""
@@ -134,31 +169,43 @@ class FlinkCluster:
             ClusterError: they do not come.
         """
         for _ in _until(f"{count} slots"):
+            if any(process.poll() is not None for process in self._processes()):
+                msg = f"a process of the cluster ended, see {self.work_dir / 'logs'}"
+                raise ClusterError(msg)
             with suppress(OSError):
                 if self._get("/overview")["slots-total"] >= count:
                     return
 
-    def submit(self, properties: Path, parallelism: int, restore_from: Path | None = None) -> str:
+    def submit(
+        self,
+        properties: Path | None,
+        parallelism: int,
+        restore_from: Path | None = None,
+        program: tuple[str, ...] | None = None,
+    ) -> str:
         """Start the job detached and return its id.
 
         Args:
-            properties: the settings' file.
+            properties: the settings' file; None: where the service has it.
             parallelism: of the job.
             restore_from: a savepoint or a retained checkpoint.
+            program: what the client is told to run; None: the job from the sources.
 
         Raises:
             ClusterError: the client refused it.
         """
         restore = ["--fromSavepoint", restore_from.as_uri()] if restore_from else []
+        given = {"CALL_SENTIMENT_PROPERTIES": str(properties)} if properties else {}
         done = subprocess.run(
             [
-                _BASH, FLINK / "bin" / "flink", "run", "--detached",
+                *self._site.entered_by.get("client", ()),
+                _BASH, self._site.flink / "bin" / "flink", "run", "--detached",
                 "--parallelism", str(parallelism), *restore,
-                "--pyExecutable", sys.executable, "--pyClientExecutable", sys.executable,
-                "--pyModule", "flink_job.main", "--jarfile", JAR.resolve(),
+                "--pyExecutable", self._site.python, "--pyClientExecutable", self._site.python,
+                *(program or self._site.program),
             ],
             cwd=ROOT,
-            env=self._environment | {"CALL_SENTIMENT_PROPERTIES": str(properties)},
+            env={**self._environment, **given},
             capture_output=True,
             text=True,
             check=False,
@@ -249,6 +296,9 @@ class FlinkCluster:
             if self._get(f"/jobs/{job_id}")["state"] in TERMINAL:
                 return
 
+    def _processes(self) -> list[subprocess.Popen[bytes]]:
+        return [*self._task_managers, *([self._job_manager] if self._job_manager else [])]
+
     def _savepoint(self, job_id: str, trigger: str) -> str | None:
         for _ in _until("the savepoint"):
             answer = self._get(f"/jobs/{job_id}/savepoints/{trigger}")
@@ -261,7 +311,7 @@ class FlinkCluster:
         conf = self.work_dir / "conf"
         with environment_of(environment):
             s3_options = flink_options()
-        options = {
+        self._options = {
             "jobmanager.rpc.address": "127.0.0.1",
             "jobmanager.rpc.port": str(self._rpc_port),
             "jobmanager.bind-host": "127.0.0.1",
@@ -291,19 +341,21 @@ class FlinkCluster:
             "restart-strategy.fixed-delay.attempts": "100000",
             "restart-strategy.fixed-delay.delay": "1 s",
             "metrics.fetcher.update-interval": "500",
-            "python.executable": sys.executable,
+            "python.executable": self._site.python,
             "env.java.opts.all": self._java_options,
             **s3_options,
+            **self._site.options,
         }
-        lines = [f"{key}: {json.dumps(value)}" for key, value in options.items()]
+        lines = [f"{key}: {json.dumps(value)}" for key, value in self._options.items()]
         (conf / "config.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
         for name in ("log4j-console.properties", "log4j-cli.properties"):
             (conf / name).write_text((FLINK / "conf" / name).read_text())
 
-    def _start(self, script: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.work_dir / "logs" / f"{script}.out").open("ab") as output:
+    def _start(self, role: Role) -> subprocess.Popen[bytes]:
+        script = self._site.flink / "bin" / f"{role}.sh"
+        with (self.work_dir / "logs" / f"{script.name}.out").open("ab") as output:
             return subprocess.Popen(
-                [_BASH, FLINK / "bin" / script, *arguments],
+                [*self._site.entered_by.get(role, ()), _BASH, script, "start-foreground"],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

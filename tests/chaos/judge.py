@@ -35,7 +35,7 @@ def problems(
         yield from row_problems(table, rows, reference.rows(table, calls))
     for reject in read_rows(world.lake, REJECTS, skip):
         yield f"reject {reject.reason} at {reject.stream} {reject.sequence_number}"
-    yield from _reconciled(world)
+    yield from reconciled(world.lake, world.warehouse.judges_url)
 
 
 def row_problems(table: Table, rows: list[Any], expected: list[Any]) -> Iterator[str]:
@@ -44,12 +44,17 @@ def row_problems(table: Table, rows: list[Any], expected: list[Any]) -> Iterator
     yield from _doubled_rows(table, rows)
 
 
-def _reconciled(world: World) -> Iterator[str]:
-    """What ``reconcile`` has to say about all rows so far, given time for the last to be loaded."""
+def reconciled(lake: str, warehouse: str) -> Iterator[str]:
+    """What ``reconcile`` has to say about all rows so far, given time for the last to be loaded.
+
+    Args:
+        lake: root of the rows.
+        warehouse: its url.
+    """
     done = subprocess.run(
         [
-            sys.executable, "-m", "flink_job.cli", "reconcile", "--output", world.lake,
-            "--warehouse", world.warehouse.judges_url, "--wait-s", str(_RECONCILE_WAIT_S),
+            sys.executable, "-m", "flink_job.cli", "reconcile", "--output", lake,
+            "--warehouse", warehouse, "--wait-s", str(_RECONCILE_WAIT_S),
         ],
         cwd=ROOT,
         capture_output=True,

@@ -1,6 +1,6 @@
 """S3 on moto, with a door that can be shut: to the job it then answers 503 to everything.
 
-Two ports lead to the same buckets. The job gets the one with the door; whoever judges the rows
+Two ports lead to the same bucket. The job gets the one with the door; whoever judges the rows
 looks through the other, also while the job's S3 is down.
 """
 
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import boto3
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -35,9 +36,13 @@ _SLOW_DOWN = (
 
 
 class ObjectStore:
-    """A running S3; leaving the context ends it, and its buckets are gone."""
+    """A running S3 with one bucket; leaving the context ends both.
 
-    def __init__(self) -> None:
+    moto keeps one S3 a process, in which the next of this name would else find this one's objects.
+    """
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
         self._is_down = threading.Event()
         buckets = DomainDispatcherApplication(create_backend_app)
         self._servers = [_serve(buckets), _serve(self._with_door(buckets))]
@@ -47,6 +52,8 @@ class ObjectStore:
         )
 
     def __enter__(self) -> Self:
+        with environment_of(self.judges_environment):
+            boto3.client("s3").create_bucket(Bucket=self.bucket)
         return self
 
     def __exit__(
@@ -55,6 +62,10 @@ class ObjectStore:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with environment_of(self.judges_environment):
+            bucket = boto3.resource("s3").Bucket(self.bucket)
+            bucket.objects.all().delete()
+            bucket.delete()
         for server in self._servers:
             server.shutdown()
 

@@ -22,9 +22,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_s3_refuses_the_job_and_not_the_judge() -> None:
-    with ObjectStore() as s3, environment_of(s3.judges_environment):
+    with ObjectStore("calls") as s3, environment_of(s3.judges_environment):
         judge = boto3.client("s3")
-        judge.create_bucket(Bucket="calls")
         job = boto3.client(
             "s3",
             endpoint_url=s3.environment[ENDPOINT_VARIABLE],
@@ -41,6 +40,14 @@ def test_s3_refuses_the_job_and_not_the_judge() -> None:
 
         assert [each["Key"] for each in seen] == ["before"]
         assert judge.list_objects_v2(Bucket="calls")["KeyCount"] == 2
+
+
+def test_the_next_s3_does_not_find_the_objects_of_the_last() -> None:
+    for _ in range(2):
+        with ObjectStore("calls") as s3, environment_of(s3.judges_environment):
+            client = boto3.client("s3")
+            assert client.list_objects_v2(Bucket="calls")["KeyCount"] == 0
+            client.put_object(Bucket="calls", Key="row", Body=b"1")
 
 
 def test_a_warehouse_dies_before_the_statement_that_it_waits_for(tmp_path: Path) -> None:

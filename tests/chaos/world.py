@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import boto3
-
 from connectors.kinesalite import Kinesalite
 from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, free_port, local_groups, write_properties
@@ -42,9 +40,8 @@ class World:
     def __enter__(self) -> Self:
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            self.s3 = stack.enter_context(ObjectStore())
+            self.s3 = stack.enter_context(ObjectStore(BUCKET))
             stack.enter_context(environment_of(self.s3.judges_environment))
-            boto3.client("s3").create_bucket(Bucket=BUCKET)
             self._kinesis_port = free_port()
             self.start_kinesis()
             stack.callback(self.stop_kinesis)

@@ -91,7 +91,20 @@ def test_it_beats_until_the_next_call_is_due(kinesis: Any) -> None:
 def test_a_stream_that_fails_does_not_keep_the_other_waiting(
     kinesis: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heartbeat.beat_for(kinesis, ["gone", "text"], 30.0, 60.0, HandClock())
+    num_failed = heartbeat.beat_for(kinesis, ["gone", "text"], 30.0, 60.0, HandClock())
 
+    assert num_failed == 2
     assert len(records_by_shard(kinesis, "text")["shardId-000000000000"]) == 2
-    assert [record.message for record in caplog.records] == ["no heartbeat"] * 2
+    told = {"event": "heartbeat_failed", "stream": "gone", "error": "ResourceNotFoundException"}
+    assert [json.loads(record.message) for record in caplog.records] == [told] * 2
+
+
+def test_a_call_with_a_failed_beat_fails_so_that_lambda_counts_an_error(
+    kinesis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS", "gone")
+    monkeypatch.setenv("INTERVAL_S", "60")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    with pytest.raises(heartbeat.HeartbeatError, match="heartbeats failed"):
+        heartbeat.handler({}, None)

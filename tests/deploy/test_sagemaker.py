@@ -21,8 +21,9 @@ from connectors.remote_models.opening import open_audio_scorer, open_text_scorer
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
 from tests.bench.workload import read_bank
 from tests.training_builders import small_text_base, word_manifest
+from udfs.metrics import NoMetrics
 from udfs.models.contract import ModelSpec
-from udfs.models.scorer import NoGauges, Text
+from udfs.models.scorer import Text
 from udfs.models.source import PRETRAINED
 from udfs.score_window import waveform_of
 from udfs.speech import SpeechDetector
@@ -85,12 +86,12 @@ def test_a_served_voice_model_gives_the_triples_of_the_worker(tmp_path, monkeypa
     shutil.copytree(PRETRAINED / "call-sentiment-speech", model_dir)
     entry_point().add_code(model_dir)
     waveforms = spoken_windows(12)
-    local = triples(open_audio_scorer(BackendSpec(local=ModelSpec()), NoGauges()), waveforms)
+    local = triples(open_audio_scorer(BackendSpec(local=ModelSpec()), NoMetrics()), waveforms)
 
     with container(model_dir, monkeypatch) as url:
         exact = remote(content_type="application/octet-stream")
-        raw = triples(open_audio_scorer(exact, NoGauges()), waveforms)
-        wav = triples(open_audio_scorer(remote(), NoGauges()), waveforms)
+        raw = triples(open_audio_scorer(exact, NoMetrics()), waveforms)
+        wav = triples(open_audio_scorer(remote(), NoMetrics()), waveforms)
         together = asked(url, np.concatenate(waveforms[:3]).tobytes())
 
     assert np.abs(raw - local).max() < 1e-6
@@ -114,9 +115,9 @@ def test_what_the_training_job_leaves_can_be_served_and_gives_the_triples_of_the
 
     local_spec = BackendSpec(local=ModelSpec(path=str(model_dir)))
     texts = [Text(text, "en") for text in TEXTS]
-    local = triples(open_text_scorers({"en": local_spec}, NoGauges())["en"], texts)
+    local = triples(open_text_scorers({"en": local_spec}, NoMetrics())["en"], texts)
     with container(model_dir, monkeypatch):
-        served = triples(open_text_scorers({"en": remote()}, NoGauges())["en"], texts)
+        served = triples(open_text_scorers({"en": remote()}, NoMetrics())["en"], texts)
     assert np.abs(served - local).max() < 1e-6
 
 

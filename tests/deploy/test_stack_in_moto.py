@@ -88,6 +88,7 @@ def test_the_job_finds_its_own_streams_and_buckets(account: None) -> None:
     assert found_groups()["kinesis.analytics.flink.run.options"] == {
         "python": "main.py",
         "jarfile": "lib/pyflink-dependencies.jar",
+        "pyFiles": "dep/",
     }
 
 

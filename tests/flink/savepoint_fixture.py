@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import msgspec
 from pyarrow import fs
 
@@ -53,8 +52,7 @@ class Moments:
 @contextmanager
 def lake_on_moto() -> Iterator[None]:
     """S3 with the bucket, for this process and its children."""
-    with ObjectStore() as s3, environment_of(s3.environment):
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
+    with ObjectStore(BUCKET) as s3, environment_of(s3.environment):
         yield
 
 

@@ -78,8 +78,8 @@ def test_calls_that_come_again_change_no_row(tmp_path: Path) -> None:
 
 @pytest.fixture
 def s3(aws_on_s3: str) -> str:
-    boto3.client("s3").create_bucket(Bucket="calls")
-    return "s3a://calls"
+    boto3.client("s3").create_bucket(Bucket="lake-and-staging")
+    return "s3a://lake-and-staging"
 
 
 def test_redshift_by_the_data_api_has_what_the_lake_in_s3_has(s3: str, tmp_path: Path) -> None:
@@ -106,5 +106,5 @@ def test_redshift_by_the_data_api_has_what_the_lake_in_s3_has(s3: str, tmp_path:
 
     for table, in_lake in in_the_lake(f"{s3}/lake").items():
         assert without_emission(rows[table]) == without_emission(in_lake)
-    staged = boto3.client("s3").list_objects_v2(Bucket="calls", Prefix="staging/")
+    staged = boto3.client("s3").list_objects_v2(Bucket="lake-and-staging", Prefix="staging/")
     assert staged["KeyCount"] == 0, "what is loaded is not left in the staging area"

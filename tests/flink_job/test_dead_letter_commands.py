@@ -7,10 +7,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from typer.testing import CliRunner
 
 import flink_job.dead_letter_commands as commands
+from connectors.audit_log import AuditLog
 from connectors.kinesis_client import KinesisClient
+from connectors.lake_files import Lake
 from connectors.lake_reader import write_rows
 from flink_job.cli import app
 from tests.row_builders import STARTED_AT, ledger, reject
+from udfs.audit_chain import Replay
 from udfs.record_json import record_json
 from udfs.records import AudioChunk
 from udfs.rows import LEDGER, REJECTS, partition_date
@@ -220,3 +223,16 @@ def test_killed_in_the_middle_nothing_is_sent_twice(tmp_path, kinesis, monkeypat
     monkeypatch.setattr(kinesis, "put_records", put)
     assert told(run("replay", tmp_path, *STREAMS))[1].startswith("1 perhaps sent before")
     assert kinesis.data == [chunk(1)]
+
+
+def test_a_replay_leaves_its_counts_in_the_audit_log_and_a_dry_run_nothing(tmp_path, kinesis):
+    kinesis.answers = ["take", "forbidden"]
+    write(tmp_path, refused(1), refused(2, payload=b"{"))
+    run("replay", tmp_path, "--dry-run")
+    run("replay", tmp_path, *STREAMS)
+    write_rows(tmp_path, REJECTS, [refused(3)], lambda _: DATE, "later")
+    assert run("replay", tmp_path, *STREAMS).exit_code == 1
+    assert [line.entry for line in AuditLog(Lake(tmp_path)).lines()] == [
+        Replay(rejects=2, sent=1, left=0),
+        Replay(rejects=3, sent=0, left=1),
+    ]

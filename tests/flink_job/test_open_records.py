@@ -22,6 +22,7 @@ from tests.builders import (
     chunk,
     utterance,
 )
+from tests.captured_metrics import CapturedGroup
 from tests.job_run import rows_of
 from udfs.envelope import Limits
 from udfs.pseudonyms import Pseudonyms
@@ -52,7 +53,7 @@ def clock(monkeypatch) -> Clock:
 @pytest.fixture
 def step(clock) -> OpenRecords:
     function = OpenRecords("audio", Limits(), TimeSettings())
-    function.open(None)
+    function.open(CapturedGroup())
     return function
 
 
@@ -141,7 +142,7 @@ def test_persons_go_on_by_pseudonym(clock, tmp_path):
     key_file = tmp_path / "key"
     key_file.write_bytes(base64.b64encode(b"k" * 32) + b"\n")
     step = OpenRecords("audio", Limits(), TimeSettings(), KeySource(str(key_file), None, ""))
-    step.open(None)
+    step.open(CapturedGroup())
 
     ((_, _, data),), _ = send(step, record_json(call_started()))
 

@@ -33,6 +33,7 @@ from tests.builders import (
     participant,
     utterance,
 )
+from tests.captured_metrics import CapturedGroup
 from tests.job_run import JobRun, rows_of
 from tests.policies import policies
 from udfs.envelope import Limits
@@ -199,7 +200,7 @@ class Watched:
         self.doors = {}
         for stream in ("audio", "text"):
             self.doors[stream] = OpenRecords(stream, Limits(), TimeSettings())
-            self.doors[stream].open(None)
+            self.doors[stream].open(CapturedGroup())
         self.num_stored = 0
 
     @property

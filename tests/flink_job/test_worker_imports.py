@@ -21,14 +21,15 @@ from connectors.remote_models.opening import open_audio_scorer, open_text_scorer
 from connectors.remote_models.spec import BackendSpec
 from tests.bench.workload import read_bank
 from udfs.models.contract import ModelSpec
-from udfs.models.scorer import NoGauges, Text
+from udfs.metrics import NoMetrics
+from udfs.models.scorer import Text
 from udfs.score_text import score_texts
 from udfs.score_window import score_signals
 from udfs.speech import SpeechDetector
 
 local = BackendSpec(local=ModelSpec())
-audio = open_audio_scorer(local, NoGauges(), with_embedding=True)
-texts = open_text_scorers({"en": local}, NoGauges(), with_embedding=True)
+audio = open_audio_scorer(local, NoMetrics(), with_embedding=True)
+texts = open_text_scorers({"en": local}, NoMetrics(), with_embedding=True)
 windows = score_signals(read_bank().signals()[:8], SpeechDetector(), audio)
 words = score_texts([Text("thank you", "en-US")], texts)
 scored = [any(one.embedding for one in windows), all(one.embedding for one in words)]

@@ -77,6 +77,7 @@ def test_of_throttled_and_garbled_utterances_each_has_its_triple_or_a_reason(ser
     column = udf.eval(
         pd.Series([*texts, "gut", "bon", "", None], dtype=object),
         pd.Series([*["en-US"] * 100, "de", "fr", "en", None], dtype=object),
+        pd.Series([False] * 104, dtype=object),
     )
     udf.close()
 

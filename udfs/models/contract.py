@@ -44,7 +44,7 @@ class ModelSpec:
     """Which model, and how to read it."""
 
     path: str = SHIPPED
-    """A local folder, a hub id, or ``shipped``."""
+    """A local folder, the name of one in the job's zip, a hub id, or ``shipped``."""
     label_map: Mapping[str, str] | None = None
     """The model's label -> negative, neutral or positive; None: the label's own word."""
     training_prior: Prior | None = None

@@ -9,17 +9,15 @@ depends on its own input alone, never on what else is in the batch.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from udfs.events import MODEL_FAILED
 from udfs.models.contract import AudioModel, TextModel, Triple, ask
-
-_LOG = logging.getLogger(__name__)
 
 ModelFailure = Literal[
     "model_error",  # the model itself failed
@@ -29,6 +27,7 @@ ModelFailure = Literal[
     "unavailable",  # the service failed or could not be reached, after all retries
     "refused",  # the service does not take this request: rights, name, content
     "breaker_open",  # not asked: it failed too often in a row
+    "redaction_failed",  # not asked: personal data could not be taken out
 ]
 MissingReason = (
     Literal["no_audio", "withheld", "no_speech", "no_words", "unsupported_language", "no_model"]
@@ -64,6 +63,8 @@ class Text(NamedTuple):
     text: str
     language: str
     """Its language tag."""
+    may_send_raw: bool = False
+    """Whether a model of others may get it with the personal data in it."""
 
 
 Input = TypeVar("Input")
@@ -78,18 +79,6 @@ class Scorer(Protocol[Input_contra]):
     def close(self) -> None:
         """Let go of threads and connections."""
         ...
-
-
-class Gauges(Protocol):
-    """A group of metrics, each a whole number that is read when somebody looks."""
-
-    def gauge(self, name: str, obj: Callable[[], int]) -> None: ...
-
-
-class NoGauges:
-    """Where nobody looks."""
-
-    def gauge(self, name: str, obj: Callable[[], int]) -> None: ...
 
 
 AudioScorer: TypeAlias = Scorer[Waveform]
@@ -139,7 +128,7 @@ def _outcome(model: AudioModel | TextModel, given: Any, *, with_embedding: bool)
         answer = ask(model, given, with_embedding=with_embedding)
     except Exception as error:  # a model is others' code: whatever it raises is a missing score
         # The type alone: a message may quote its input.
-        _LOG.error("model %s failed on an input: %s", model.model_id, type(error).__name__)
+        MODEL_FAILED.log(model=model.model_id, error=type(error).__name__)
         return Outcome(None, "model_error", None)
     return Outcome(answer.triple, None, model.model_id, answer.embedding)
 

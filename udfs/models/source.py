@@ -58,14 +58,16 @@ class Source:
 def source_of(spec: ModelSpec, shipped_folder: str) -> Source:
     """Where ``spec`` points to.
 
+    A path that is no folder here may be the name of one that ``package --models`` packed.
+
     Raises:
         ModelError: neither an existing folder nor a hub id.
     """
     if spec.path == SHIPPED:
         return Source(str(PRETRAINED / shipped_folder), is_local=True)
-    folder = Path(spec.path).expanduser()
-    if spec.path and folder.is_dir():
-        return Source(str(folder), is_local=True)
+    for folder in (Path(spec.path).expanduser(), PRETRAINED / spec.path):
+        if spec.path and folder.is_dir():
+            return Source(str(folder), is_local=True)
     if not _HUB_ID.fullmatch(spec.path):
         message = (
             f"model folder {spec.path!r} does not exist: "

@@ -14,9 +14,11 @@ from connectors.remote_models.comprehend import cut, language_code, units_of
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
 from tests.aws_servers.model_server import ModelServer, shares_of
+from tests.captured_metrics import CapturedGroup
+from udfs.metrics import MODELS, NoMetrics
 from udfs.models.contract import ModelSpec, Triple
 from udfs.models.labels import with_operating_prior
-from udfs.models.scorer import MODEL_FAILURES, NoGauges, Text
+from udfs.models.scorer import MODEL_FAILURES, Text
 
 TEXTS = [f"this is utterance {number}" for number in range(60)]
 NAMES = {"sagemaker": "calls", "comprehend": "", "bedrock": "any.model-v1:0"}
@@ -27,22 +29,14 @@ MODEL_IDS = {
 }
 
 
-class Gauges:
-    def __init__(self):
-        self.read = {}
-
-    def gauge(self, name, obj):
-        self.read[name] = obj
-
-
 def spec_of(service, **more):
     values = {"name": NAMES[service], "prompt": "Rate it.", "time_limit_s": 20.0, "concurrency": 16}
     return RemoteSpec(service, "eu-west-1", **{**values, **more})
 
 
-def ask(service, texts=TEXTS, language="en-US", gauges=None, local=None, **more):
+def ask(service, texts=TEXTS, language="en-US", group=None, local=None, **more):
     spec = BackendSpec(spec_of(service, **more), local)
-    scorer = open_text_scorers({"en": spec}, gauges or NoGauges())["en"]
+    scorer = open_text_scorers({"en": spec}, group.metrics() if group else NoMetrics())["en"]
     try:
         return list(scorer.score([Text(text, language) for text in texts]))
     finally:
@@ -81,13 +75,16 @@ def test_a_triple_does_not_depend_on_the_batch(serve, service):
 def test_what_passes_is_asked_again(serve, service, fault):
     model = ModelServer(fault_of=lambda number: fault if number == 0 else None)
     serve(model)
-    gauges = Gauges()
+    group = CapturedGroup()
 
-    (outcome,) = ask(service, ["good"], gauges=gauges)
+    (outcome,) = ask(service, ["good"], group=group)
 
     assert outcome.triple == expected("good")
     assert len(model.requests) == 2
-    assert (gauges.read["calls"](), gauges.read["retries"](), gauges.read["answers"]()) == (1, 1, 1)
+    group.end_bundle()
+    names = MODELS["text"]
+    assert (group.count(names.remote_calls), group.count(names.remote_retries)) == (1, 1)
+    assert not any(group.count(failed) for failed in names.remote_failed.values())
 
 
 @pytest.mark.parametrize(
@@ -107,15 +104,18 @@ def test_what_does_not_pass_is_missing_with_its_reason(serve, service, fault, re
         pytest.skip("comprehend has no model of others that could fail")
     model = ModelServer(fault_of=lambda _: fault)
     serve(model)
-    gauges = Gauges()
+    group = CapturedGroup()
     limit_s = 0.3 if fault == "hangs" else 20.0
 
-    (outcome,) = ask(service, ["good"], gauges=gauges, retries=1, time_limit_s=limit_s)
+    (outcome,) = ask(service, ["good"], group=group, retries=1, time_limit_s=limit_s)
 
     assert (outcome.triple, outcome.missing, outcome.model_id) == (None, reason, None)
     assert outcome.has_failed
-    assert gauges.read[reason]() == 1
-    assert gauges.read["answers"]() == 0
+    group.end_bundle()
+    failed = MODELS["text"].remote_failed
+    assert {name: group.count(failed[name]) for name in failed if group.count(failed[name])} == {
+        reason: 1
+    }
     assert requests in (None, len(model.requests))
 
 
@@ -218,7 +218,7 @@ def test_a_window_travels_as_its_content_type_says(serve, content_type):
     serve(model)
     waveform = (np.sin(np.arange(80_000)) / 3).astype(np.float32)
     spec = spec_of("sagemaker", content_type=content_type, variant="green")
-    scorer = open_audio_scorer(BackendSpec(spec), NoGauges())
+    scorer = open_audio_scorer(BackendSpec(spec), NoMetrics())
 
     (outcome,) = scorer.score([waveform])
     scorer.close()
@@ -250,7 +250,7 @@ def test_calls_are_in_flight_together_and_no_more_than_allowed(serve):
 def test_comprehend_takes_25_texts_a_call_of_one_language(serve):
     model = ModelServer()
     serve(model)
-    scorer = open_text_scorers({"*": BackendSpec(spec_of("comprehend"))}, NoGauges())["*"]
+    scorer = open_text_scorers({"*": BackendSpec(spec_of("comprehend"))}, NoMetrics())["*"]
     texts = [Text(text, ("en", "de-DE")[place % 2]) for place, text in enumerate(TEXTS)]
 
     outcomes = list(scorer.score([*texts, Text("hej", "sv")]))
@@ -308,15 +308,16 @@ def test_comprehend_reads_5000_bytes_and_bills_by_100_characters():
 def test_bedrock_gets_the_prompt_and_the_tool_and_its_tokens_are_priced(serve):
     model = ModelServer()
     serve(model)
-    gauges = Gauges()
+    group = CapturedGroup()
 
-    ask("bedrock", ["good"], gauges=gauges, price_input=3.0, price_output=15.0)
+    ask("bedrock", ["good"], group=group, price_input=3.0, price_output=15.0)
 
     asked = json.loads(model.requests[0].body)
     assert asked["system"] == [{"text": "Rate it."}]
     assert asked["toolConfig"]["tools"][0]["toolSpec"]["name"] == "rate_sentiment"
     assert "any.model-v1:0" in model.requests[0].path
-    assert gauges.read["cost_micro_usd"]() == 100 * 3 + 10 * 15
+    group.end_bundle()
+    assert group.count(MODELS["text"].remote_cost_nano_usd) == (100 * 3 + 10 * 15) * 1_000
 
 
 def test_another_prompt_is_another_model(serve):

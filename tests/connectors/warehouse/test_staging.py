@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 
+import boto3
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.warehouse.contract import Batch
+from connectors.warehouse.contract import Batch, WarehouseError, WarehouseSpec
 from connectors.warehouse.staging import StagingArea, parquet_bytes
 from tests.row_builders import STARTED_AT, segment
 from udfs.rows import SEGMENTS
@@ -38,8 +40,38 @@ def test_instants_are_int96_of_the_same_millisecond() -> None:
 
 def test_both_schemes_of_s3_mean_one_place() -> None:
     uris = {
-        StagingArea(root, "us-east-1").uri(BATCH)
+        StagingArea(WarehouseSpec("redshift://cluster/c/d", staging_root=root)).uri(BATCH)
         for root in ("s3://bucket/a/b", "s3a://bucket/a/b/", "s3://bucket//a/b")
     }
 
     assert uris == {f"s3://bucket/a/b/call_segment/{BATCH.batch_id}.parquet"}
+
+
+@pytest.fixture
+def bucket(aws_on_s3: str) -> str:
+    name = "staging-under-a-key"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def test_an_object_is_written_under_the_lakes_key(bucket) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    spec = WarehouseSpec(
+        "redshift://cluster/c/d", staging_root=f"s3://{bucket}", staging_kms_key_arn=key
+    )
+    staging = StagingArea(spec)
+
+    staging.check()
+    staging.put(BATCH)
+
+    s3 = boto3.client("s3")
+    [stored] = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    told = s3.head_object(Bucket=bucket, Key=stored["Key"])
+    assert (told["ServerSideEncryption"], told["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
+def test_a_staging_area_that_is_not_there_is_said_so(aws_on_s3: str) -> None:
+    spec = WarehouseSpec("redshift://cluster/c/d", staging_root="s3://nothing-here/rows")
+
+    with pytest.raises(WarehouseError, match="staging root s3://nothing-here/rows: NoSuchBucket"):
+        StagingArea(spec).check()

@@ -1,0 +1,1 @@
+"""The job's zip in what the service gives it, as far as one machine can: ``make rehearse``."""
