@@ -38,6 +38,7 @@ from flink_job.preflight import (
     examine,
 )
 from flink_job.reconcile_commands import reconcile
+from flink_job.retention_commands import retention_app
 from flink_job.settings import (
     DEFAULT_PROPERTIES,
     parse_settings,
@@ -63,6 +64,7 @@ app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(retention_app, name="retention")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(audit_app, name="audit")
 app.command("reconcile")(reconcile)

@@ -33,6 +33,7 @@ from flink_job.model_settings import (
     TextModelSettings,
     check_model_settings,
 )
+from flink_job.retention_settings import RetentionSettings, check_retention
 from flink_job.service_limits import GROUP_NAME, MAX_KEY_CHARACTERS, broken_limits
 from flink_job.setting_remedies import remedy_for
 from flink_job.setting_types import (
@@ -375,6 +376,7 @@ class Settings(Group):
     fusion: FusionSettings = FusionSettings()
     policy: PolicySettings = PolicySettings()
     pseudonyms: PseudonymSettings = PseudonymSettings()
+    retention: RetentionSettings = RetentionSettings()
     flink: FlinkSettings = FlinkSettings()
 
     @property
@@ -597,6 +599,8 @@ def _check_group(group: str, found: Group) -> None:
             _check_limits(found)
         case PseudonymSettings():
             _check_pseudonyms(found)
+        case RetentionSettings():
+            check_retention(found)
         case WarehouseSettings():
             _check_warehouse(found)
         case TextModelSettings():

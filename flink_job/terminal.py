@@ -17,6 +17,7 @@ from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
 from connectors.replay import InjectError
+from connectors.retention import RetentionError
 from connectors.warehouse.contract import WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.savepoint import ManifestError
@@ -44,7 +45,15 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (DeployError, LocalJobError, KinesisError, LakeError, PackageError, WheelError)
+_FAILED = (
+    DeployError,
+    LocalJobError,
+    KinesisError,
+    LakeError,
+    PackageError,
+    WheelError,
+    RetentionError,
+)
 
 
 @contextmanager
