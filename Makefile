@@ -47,14 +47,13 @@ SEEDS := 3
 chaos: setup ## Break what the job stands in, and compare its rows: build/chaos.json
 	$(RUN) $(VENV)/python -m tests.chaos --seeds $(SEEDS) --output build/chaos.json
 
-ZIP := build/call-sentiment.zip
 .PHONY: package
 package: setup ## Make the zip for Managed Service for Apache Flink: build/call-sentiment.zip
-	$(VENV)/call-sentiment package --output $(ZIP)
+	$(VENV)/call-sentiment package
 
 .PHONY: rehearse
-rehearse: package ## Run that zip as the service would, on the eight real calls, and hold its rows against offline's
-	PYTHONWARNINGS=ignore $(RUN) $(VENV)/python -m tests.rehearsal --package $(ZIP)
+rehearse: package ## Run that zip as the service would, on eight real calls, and compare its rows
+	PYTHONWARNINGS=ignore $(RUN) $(VENV)/python -m tests.rehearsal
 
 SPEECH := udfs/pretrained/call-sentiment-speech
 TEXT := udfs/pretrained/call-sentiment-text

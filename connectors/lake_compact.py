@@ -87,7 +87,7 @@ def compact(
         is_open = (
             has_small_files
             and not rules.with_open_calls
-            and bool(_open_calls(lake, of_date[SEGMENTS.folder], of_date[LEDGER.folder]))
+            and bool(open_calls(lake, of_date[SEGMENTS.folder], of_date[LEDGER.folder]))
         )
         for table in TABLES:
             listed = of_date[table.folder]
@@ -125,8 +125,12 @@ def _num_bytes(files: Iterable[LakeFile]) -> int:
     return sum(file.num_bytes for file in files)
 
 
-def _open_calls(lake: Lake, segments: list[LakeFile], ledgers: list[LakeFile]) -> set[str]:
-    """Calls that have segments and no ledger row of ``all``."""
+def open_calls(lake: Lake, segments: list[LakeFile], ledgers: list[LakeFile]) -> set[str]:
+    """Calls that have segments and no ledger row of ``all``.
+
+    Raises:
+        LakeError: a file cannot be read.
+    """
     seen: set[str] = set()
     for file in segments:
         seen.update(lake.read(file.path, ["call_id"]).column("call_id").to_pylist())
@@ -151,7 +155,7 @@ def _compact_partition(
 
 def _merge(lake: Lake, table: Table, folder: str, group: list[LakeFile]) -> tuple[int, int]:
     """One file for a group's; how many rows they had and it has."""
-    stored = pa.concat_tables(_read(lake, table, file.path) for file in group)
+    stored = pa.concat_tables(stored_rows(lake, table, file.path) for file in group)
     rows = distinct(stored)
     digest = hashlib.sha256("\n".join(file.name for file in group).encode()).hexdigest()[:16]
     path = f"{folder}/{compacted_name(group[-1].finished_ns, digest)}"
@@ -165,11 +169,16 @@ def _merge(lake: Lake, table: Table, folder: str, group: list[LakeFile]) -> tupl
     return len(stored), len(rows)
 
 
-def _read(lake: Lake, table: Table, path: str) -> pa.Table:
+def stored_rows(lake: Lake, table: Table, path: str) -> pa.Table:
+    """A file's rows as they may be written again: with all that it holds.
+
+    Raises:
+        LakeError: it cannot be read, or a newer version wrote it.
+    """
     stored = lake.read(path)
     known = {column.name for column in table.columns} | {"dt"}
     if unknown := set(stored.column_names) - known:
-        msg = f"{path}: column {min(unknown)} is of a newer version; compact with that version"
+        msg = f"{path}: column {min(unknown)} is of a newer version; use that version"
         raise LakeError(msg)
     return typed(stored, table, path)
 

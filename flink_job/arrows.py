@@ -21,7 +21,7 @@ from pyflink.datastream import OutputTag
 from connectors.lake_tables import row_type, to_flink_row
 from connectors.warehouse.loading import pack_row
 from udfs.record_json import CallRecord
-from udfs.records import Arrival, RejectNotice, Work
+from udfs.records import Arrival, PersonSuppressed, RejectNotice, Work
 from udfs.rows import CALLS, LEDGER, REJECTS, Reject, Table, partition_date
 from udfs.score_text import TextScore
 from udfs.score_window import WindowScore
@@ -29,7 +29,7 @@ from udfs.windows import WindowSignal
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True):
-    record: CallRecord | RejectNotice
+    record: CallRecord | RejectNotice | PersonSuppressed
     arrival: Arrival
 
 

@@ -1,7 +1,7 @@
 """Assembly as a keyed Flink function: the state and the timers of ``udfs.assembly``.
 
 Its only timers run on the clock and show rows whose text wait is over. A lost one costs latency:
-the call's next record or its close shows the row.
+the call's next record or its close shows the row. Of a call that was erased no row is shown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
 
 from connectors.lake_tables import to_flink_row
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import (
     AUDIO_SCORE,
     TEXT_SCORE,
@@ -42,7 +44,14 @@ from udfs.metrics import (
     begin,
 )
 from udfs.models.scorer import MODEL_FAILURES, MissingReason
-from udfs.records import Announced, CallClosed, ConsentRuled, UtteranceAccepted, WindowCut
+from udfs.records import (
+    Announced,
+    CallClosed,
+    CallForgotten,
+    ConsentRuled,
+    UtteranceAccepted,
+    WindowCut,
+)
 from udfs.rows import (
     ALL_PARTICIPANTS,
     CALLS,
@@ -62,9 +71,17 @@ from udfs.worker_process import tune_worker
 class CallAssembly(KeyedProcessFunction):
     """Scored work of a call in, order kept; segments out, summaries and ledgers beside them."""
 
-    def __init__(self, fuser: Fuser, text_wait_ms: int, *, has_warehouse: bool = False) -> None:
+    def __init__(
+        self,
+        fuser: Fuser,
+        text_wait_ms: int,
+        suppression: SuppressionSource | None = None,
+        *,
+        has_warehouse: bool = False,
+    ) -> None:
         self._fuser = fuser
         self._text_wait_ms = text_wait_ms
+        self._suppression_source = suppression
         self._has_warehouse = has_warehouse
 
     def open(self, runtime_context: RuntimeContext) -> None:
@@ -77,6 +94,7 @@ class CallAssembly(KeyedProcessFunction):
         )
         self._tags = {CALLS: calls_tag(), LEDGER: ledger_tag()}
         self._loads_tag = loads_tag()
+        self._suppression = suppression_of(self._suppression_source)
         self._metrics = metrics_in(runtime_context.get_metrics_group())
         begin(self._metrics, CALLS_INCOMPLETE)
         for model in MODELS.values():
@@ -86,9 +104,12 @@ class CallAssembly(KeyedProcessFunction):
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         now_ms = ctx.timer_service().current_processing_time()
         call_id = ctx.get_current_key()
+        work = decode_work(bytes(value[WORK]))
+        if isinstance(work, CallForgotten) or self._suppression.has_call(call_id):
+            self._forget()
+            return
         data = self._call.value()
         state = OpenAssembly() if data is None else decode_assembly(bytes(data))
-        work = decode_work(bytes(value[WORK]))
         assembly, windows = self._assembly, self._windows
         rows: Iterator[Any] = iter(())
         match work:
@@ -124,11 +145,18 @@ class CallAssembly(KeyedProcessFunction):
         data = self._call.value()
         if data is None:
             return
+        if self._suppression.has_call(ctx.get_current_key()):
+            self._forget()
+            return
         state = decode_assembly(bytes(data))
         now_ms = max(timestamp, ctx.timer_service().current_processing_time())
         rows = self._assembly.show_due(ctx.get_current_key(), state, self._windows, now_ms)
         yield from self._emit(rows, state.started_at_ms)
         self._keep(state, ctx, now_ms)
+
+    def _forget(self) -> None:
+        self._call.clear()
+        self._windows.clear()
 
     def _keep(self, state: OpenAssembly, ctx: Any, now_ms: int) -> None:
         self._call.update(encode_assembly(state))

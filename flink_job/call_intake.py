@@ -5,6 +5,8 @@ wait in the task's mailbox while the barrier passes): what data can decide, data
 record registers its call's next deadline again; a timer that fires reads the state, does what is
 due, and registers the next. And where all of a call's timers are lost, pulses come in their place
 (``flink_job.pulses``). So a lost timer costs time, never a call.
+
+A call that was erased is forgotten when its next record, timer or pulse comes.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
 
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import decode_opened, encode, reject_row, rejects_tag
 from flink_job.settings import CallSettings, TimeSettings
 from udfs.call_state import (
@@ -31,12 +35,27 @@ from udfs.call_state import (
 )
 from udfs.events import STEP_OPENED
 from udfs.flink_metrics import metrics_in
-from udfs.intake import Decision, Intake, Refusal
-from udfs.metrics import CALLS_CLOSED, CALLS_OPEN, CALLS_OPENED, begin, count_reject
+from udfs.intake import Decision, Intake, Refusal, ToDo
+from udfs.metrics import (
+    CALLS_CLOSED,
+    CALLS_FORGOTTEN,
+    CALLS_OPEN,
+    CALLS_OPENED,
+    begin,
+    count_reject,
+)
 from udfs.policy import Policy
-from udfs.records import CallClosed, RejectNotice, UtteranceAccepted
+from udfs.record_json import CallRecord
+from udfs.records import (
+    CallClosed,
+    CallForgotten,
+    PersonSuppressed,
+    RejectNotice,
+    UtteranceAccepted,
+)
 from udfs.redaction.stored import StoredContent, first_use
-from udfs.rows import EpochMs, Reject
+from udfs.rows import EpochMs, Reject, partition_date
+from udfs.suppression import has_suppressed_person, is_taken_along
 from udfs.worker_process import tune_worker
 
 DEADLINE_GRID_MS = 1_000
@@ -51,10 +70,17 @@ END_OF_STREAM_MS = 2**63 - 1
 class CallIntake(KeyedProcessFunction):
     """Opened records of a call in, its work in order out; refused records as rejects."""
 
-    def __init__(self, calls: CallSettings, time_settings: TimeSettings, policy: Policy) -> None:
+    def __init__(
+        self,
+        calls: CallSettings,
+        time_settings: TimeSettings,
+        policy: Policy,
+        suppression: SuppressionSource | None = None,
+    ) -> None:
         self._calls = calls
         self._policy = policy
         self._time = time_settings
+        self._suppression_source = suppression
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
@@ -70,6 +96,7 @@ class CallIntake(KeyedProcessFunction):
             ),
         )
         self._rejects = rejects_tag()
+        self._suppression = suppression_of(self._suppression_source)
         self._distrust_until_ms = 0
         self._wakes: dict[str, int] = {}
         """By open call, the timer of stream time registered last."""
@@ -87,13 +114,17 @@ class CallIntake(KeyedProcessFunction):
         stream_ms = ctx.timer_service().current_watermark()
         self._note_behind(opened.arrival.arrival_ms, stream_ms)
         call = self._read() or OpenCall()
+        record = self._unless_suppressed(ctx.get_current_key(), call, opened.record)
+        if record is None:
+            yield from self._forget(ctx)
+            return
         if isinstance(call, Tombstone):
-            late = self._intake.take_late(call, opened.record, opened.arrival)
+            late = self._intake.take_late(call, record, opened.arrival)
             yield from self._carry_out(ctx.get_current_key(), late)
             self._bury(call, ctx)
             return
         was_started = call.started is not None
-        decisions = self._intake.take(call, self._store, opened.record, opened.arrival, now_ms)
+        decisions = self._intake.take(call, self._store, record, opened.arrival, now_ms)
         yield from self._carry_out(ctx.get_current_key(), decisions)
         if not was_started and call.started is not None:
             self._metrics.count(CALLS_OPENED)
@@ -108,6 +139,9 @@ class CallIntake(KeyedProcessFunction):
         call = self._read()
         if call is None:
             return
+        if self._is_suppressed(ctx.get_current_key(), call):
+            yield from self._forget(ctx)
+            return
         stream_ms = ctx.timer_service().current_watermark()
         now_ms = ctx.timer_service().current_processing_time()
         if isinstance(call, Tombstone):
@@ -116,6 +150,43 @@ class CallIntake(KeyedProcessFunction):
         decisions = self._intake.stop_waiting_for_gaps(call, self._store, now_ms)
         yield from self._carry_out(ctx.get_current_key(), decisions)
         yield from self._settle(call, ctx, now_ms, stream_ms, 0)
+
+    def _unless_suppressed(
+        self, call_id: str, call: CallState, record: CallRecord | RejectNotice | PersonSuppressed
+    ) -> CallRecord | RejectNotice | None:
+        """The record, as far as it may be taken; None: nothing of the call may be kept."""
+        if isinstance(record, PersonSuppressed):
+            open_call = call if isinstance(call, OpenCall) else None
+            if record.joined is None or is_taken_along(open_call, record):
+                self._suppress(call_id, call, record.started_at_ms)
+                return None
+            record = record.joined
+        return None if self._is_suppressed(call_id, call) else record
+
+    def _is_suppressed(self, call_id: str, call: CallState) -> bool:
+        if self._suppression.has_call(call_id):
+            return True
+        if isinstance(call, OpenCall) and has_suppressed_person(call, self._suppression):
+            self._suppress(call_id, call)
+            return True
+        return False
+
+    def _suppress(self, call_id: str, call: CallState, started_at_ms: int | None = None) -> None:
+        """Whoever erases cannot know of a call without a summary: its person is not in its rows."""
+        if isinstance(call, OpenCall) and call.started is not None:
+            started_at_ms = call.started.started_at_ms
+        dt = None if started_at_ms is None else partition_date(started_at_ms)
+        self._suppression.add_call(call_id, dt)
+
+    def _forget(self, ctx: Any) -> Iterator[Any]:
+        """Keep nothing of an erased call, and tell the step behind."""
+        self._wakes.pop(ctx.get_current_key(), None)
+        if self._call.value() is None:
+            return
+        self._call.clear()
+        self._store.clear()
+        self._metrics.count(CALLS_FORGOTTEN)
+        yield from self._carry_out(ctx.get_current_key(), [ToDo(CallForgotten())])
 
     def _read(self) -> CallState | None:
         data = self._call.value()

@@ -20,6 +20,7 @@ from flink_job.audit_commands import audit_app
 from flink_job.capacity_commands import capacity
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
+from flink_job.erase_commands import erase_app
 from flink_job.export_commands import export
 from flink_job.lake_commands import lake_app
 from flink_job.local import local_groups, run_local
@@ -67,6 +68,7 @@ app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(retention_app, name="retention")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(audit_app, name="audit")
+app.add_typer(erase_app, name="erase")
 app.command("reconcile")(reconcile)
 app.command()(capacity)
 app.command()(package)

@@ -81,7 +81,9 @@ def build_job(
     write_to_lake(tables, sinks, settings.lake.root, auto_compaction=settings.lake.auto_compaction)
     pin_sink_uids(env, [table for table, _ in sinks])
     if spec := settings.warehouse_spec():
-        write_to_warehouse(tables, outputs.loads, spec, settings.warehouse.rules())
+        write_to_warehouse(
+            tables, outputs.loads, spec, settings.warehouse.rules(), settings.suppression()
+        )
     return Job(env, tables)
 
 

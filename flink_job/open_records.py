@@ -12,17 +12,20 @@ from pyflink.datastream import ProcessFunction, RuntimeContext
 
 from connectors.kinesis_source import ARRIVAL_MS, PAYLOAD, SEQUENCE_NUMBER, SHARD
 from connectors.secret_key import NO_KEY, KeySource, read_key
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from flink_job.arrows import Opened, encode, reject_row, rejects_tag
 from flink_job.settings import TimeSettings
 from flink_job.stream_time import NO_CALL, ShardClock
 from udfs.audio_codec import BYTES_PER_SAMPLE
-from udfs.envelope import Door, Limits, Refused
+from udfs.envelope import Door, Dropped, Limits, Refused
 from udfs.events import STEP_OPENED
 from udfs.flink_metrics import metrics_in
 from udfs.metrics import (
     AUDIO_MS,
     HEARTBEATS,
     RECORDS,
+    RECORDS_SUPPRESSED,
     REJECTED,
     SHARDS_SILENT,
     STREAM_TIME_LAG_MS,
@@ -30,7 +33,15 @@ from udfs.metrics import (
     count_reject,
 )
 from udfs.pseudonyms import Pseudonyms
-from udfs.records import Arrival, AudioChunk, Heartbeat, RejectNotice, StreamName
+from udfs.records import (
+    Arrival,
+    AudioChunk,
+    Heartbeat,
+    PersonSuppressed,
+    Record,
+    RejectNotice,
+    StreamName,
+)
 from udfs.rows import EpochMs, Reject
 from udfs.worker_process import tune_worker
 
@@ -40,7 +51,8 @@ class OpenRecords(ProcessFunction):
 
     A heartbeat goes on under ``NO_CALL`` until its stream time has become the watermark. A reject
     whose call is known tells the call's ledger; one that holds what was said in a known call is
-    written there, where policy says with what content.
+    written there, where policy says with what content. Of a call or a person that was erased
+    nothing goes on but the stream time.
     """
 
     def __init__(
@@ -49,15 +61,21 @@ class OpenRecords(ProcessFunction):
         limits: Limits,
         time_settings: TimeSettings,
         key_source: KeySource = NO_KEY,
+        suppression: SuppressionSource | None = None,
     ) -> None:
         self._stream = stream
         self._limits = limits
         self._time = time_settings
         self._key_source = key_source
+        self._suppression_source = suppression
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
-        self._door = Door(self._limits, Pseudonyms(read_key(self._key_source)))
+        self._door = Door(
+            self._limits,
+            Pseudonyms(read_key(self._key_source)),
+            suppression_of(self._suppression_source),
+        )
         self._clock = ShardClock(self._time.start_hold_ms, self._time.silent_shard_ms)
         self._rejects = rejects_tag()
         self._metrics = metrics_in(runtime_context.get_metrics_group())
@@ -73,7 +91,13 @@ class OpenRecords(ProcessFunction):
         stream_ms = self._clock.see(shard, arrival_ms, time.monotonic_ns() // 1_000_000)
         arrival = Arrival(self._stream, shard, value[SEQUENCE_NUMBER], arrival_ms)
         try:
-            record = self._door.open(bytes(value[PAYLOAD]), arrival)
+            record: Record | PersonSuppressed = self._door.open(bytes(value[PAYLOAD]), arrival)
+        except Dropped as dropped:
+            self._metrics.count(RECORDS_SUPPRESSED)
+            if dropped.notice is None:  # stream time goes on all the same
+                yield Row(NO_CALL, stream_ms, b"")
+                return
+            record = dropped.notice
         except Refused as refused:
             self._metrics.count(RECORDS)
             for_policy = refused.is_speech and refused.call_id is not None

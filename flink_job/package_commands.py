@@ -25,11 +25,12 @@ from udfs.models.contract import SHIPPED, ModelError
 from udfs.models.source import PRETRAINED
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+DEFAULT_ZIP: Final = Path("build") / "call-sentiment.zip"
 _SHOWN: Final = 5
 
 
 def package(
-    output: Annotated[Path, typer.Option(help="The zip to write.")],
+    output: Annotated[Path, typer.Option(help="The zip to write.")] = DEFAULT_ZIP,
     wheel_index: Annotated[
         str | None,
         typer.Option(

@@ -12,10 +12,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from connectors.kinesis_client import KinesisError, connect
+from connectors.lake_files import LakeError
 from connectors.object_store import ENDPOINT_VARIABLE, ObjectStoreError, check_writable
 from connectors.remote_models.client import CallError
 from connectors.remote_models.probe import probe_audio, probe_text
 from connectors.secret_key import read_key
+from connectors.suppression import read_list
 from connectors.warehouse.check import check_warehouse
 from connectors.warehouse.contract import WarehouseError, WarehouseSpec
 from connectors.warehouse.opening import open_session
@@ -54,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _finding(f"policy {settings.policy.path or 'shipped'}", partial(check_policy, settings))
     if settings.pseudonyms.is_set:
         yield _finding("key of the pseudonyms", partial(check_pseudonyms, settings))
+    yield _finding("suppression list", partial(check_suppression, settings))
 
 
 def _examine_models(settings: Settings) -> Iterator[Finding]:
@@ -190,6 +193,27 @@ def check_pseudonyms(settings: Settings) -> None:
             ("key.file", group.key_file) if group.key_file else ("secret.arn", group.secret_arn)
         )
         raise SettingsError("pseudonyms", key, value, str(error)) from None
+
+
+def check_suppression(settings: Settings) -> None:
+    """Whether everybody on the suppression list is kept out: each entry's key must be given.
+
+    Raises:
+        SettingsError: a key is lacking, or the list cannot be read.
+    """
+    source = settings.suppression()
+    try:
+        listed = read_list(source)
+    except LakeError as error:
+        raise SettingsError("lake", "root", source.root, str(error)) from None
+    except PseudonymKeyError as error:
+        raise SettingsError("pseudonyms", "former.key.files", "", str(error)) from None
+    if listed.unknown_keys:
+        remedy = (
+            f"{len(listed.unknown_keys)} keys are lacking under which somebody was erased; "
+            "name them here or in former.secret.arns"
+        )
+        raise SettingsError("pseudonyms", "former.key.files", "", remedy)
 
 
 def check_fusion(settings: Settings) -> None:

@@ -42,6 +42,11 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
+def _names(value: object) -> object:
+    parts = _split(value)
+    return tuple(part for part in parts if part) if isinstance(parts, tuple) else parts
+
+
 def _pairs(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -133,6 +138,7 @@ LabelMap = Annotated[
     BeforeValidator(_pairs),
     BeforeValidator(_empty_is_none),
 ]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Languages = Annotated[tuple[str, ...], BeforeValidator(_languages)]
 OptionalTimestamp = Annotated[
     str | None, BeforeValidator(_timestamp), BeforeValidator(_empty_is_none)

@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.remote_models.spec import BackendSpec
 from connectors.secret_key import KeySource
+from connectors.suppression_source import SuppressionSource
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.loading import LoadRules
 from flink_job.model_settings import (
@@ -41,6 +42,7 @@ from flink_job.setting_types import (
     Days,
     Group,
     Millis,
+    Names,
     OptionalCount,
     OptionalEndpoint,
     OptionalPlace,
@@ -331,9 +333,40 @@ class PseudonymSettings(Group):
         Field(description="secret in Secrets Manager with the key, binary or in base64"),
     ] = None
 
+    former_key_files: Annotated[
+        Names,
+        Field(description="keys from before a rotation: files; who was erased is found by them"),
+    ] = ()
+    former_secret_arns: Annotated[
+        Names, Field(description="keys from before a rotation: secrets in Secrets Manager")
+    ] = ()
+
     @property
     def is_set(self) -> bool:
         return bool(self.key_file or self.secret_arn)
+
+
+class ErasureSettings(Group):
+    """How the job obeys the suppression list, and how erasures are vouched for."""
+
+    refresh_ms: Annotated[
+        PositiveMillis, Field(description="between two looks at the suppression list")
+    ] = 15_000
+    settle_ms: Annotated[
+        Millis,
+        Names,
+        Field(
+            description="erase waits so long between suppressing and removing: a look of the job "
+            "at the list, a pulse (10 s), a checkpoint and a load"
+        ),
+    ] = 120_000
+    signing_kms_key_arn: Annotated[
+        OptionalText, Field(description="asymmetric KMS key (SIGN_VERIFY) that signs receipts")
+    ] = None
+    signing_key_file: Annotated[
+        OptionalText,
+        Field(description="or a file with a key in base64: openssl rand -base64 32"),
+    ] = None
 
 
 class FlinkSettings(Group):
@@ -376,6 +409,7 @@ class Settings(Group):
     fusion: FusionSettings = FusionSettings()
     policy: PolicySettings = PolicySettings()
     pseudonyms: PseudonymSettings = PseudonymSettings()
+    erasure: ErasureSettings = ErasureSettings()
     retention: RetentionSettings = RetentionSettings()
     flink: FlinkSettings = FlinkSettings()
 
@@ -415,6 +449,22 @@ class Settings(Group):
     def pseudonym_key(self) -> KeySource:
         """Where the key of the pseudonyms lies."""
         return KeySource(self.pseudonyms.key_file, self.pseudonyms.secret_arn, self.streams.region)
+
+    def pseudonym_keys(self) -> tuple[KeySource, ...]:
+        """Where the key of the pseudonyms lies and those of before, the current one first."""
+        region, group = self.streams.region, self.pseudonyms
+        files = (KeySource(file, None, region) for file in group.former_key_files)
+        secrets = (KeySource(None, arn, region) for arn in group.former_secret_arns)
+        return (self.pseudonym_key(), *files, *secrets)
+
+    def suppression(self) -> SuppressionSource:
+        """Where the job finds who must not come back."""
+        return SuppressionSource(
+            self.lake.root,
+            self.erasure.refresh_ms / 1_000,
+            self.pseudonym_keys(),
+            self.lake.kms_key_arn,
+        )
 
     def audio_backend(self) -> BackendSpec:
         """Who scores voices."""
@@ -599,6 +649,8 @@ def _check_group(group: str, found: Group) -> None:
             _check_limits(found)
         case PseudonymSettings():
             _check_pseudonyms(found)
+        case ErasureSettings():
+            _check_erasure(found)
         case RetentionSettings():
             check_retention(found)
         case WarehouseSettings():
@@ -640,14 +692,32 @@ _KEY_IN_BASE64 = re.compile(r"[A-Za-z0-9+/]{22,}={1,2}")
 
 
 def _check_pseudonyms(pseudonyms: PseudonymSettings) -> None:
-    for key, place in (("key.file", pseudonyms.key_file), ("secret.arn", pseudonyms.secret_arn)):
-        if place and _KEY_IN_BASE64.fullmatch(place):
-            remedy = "is the key itself; keep it in a file or secret and name that"
-            raise SettingsError("pseudonyms", key, HIDDEN, remedy)
+    for key in ("key_file", "secret_arn"):
+        _refuse_key_itself("pseudonyms", key_of(key), getattr(pseudonyms, key))
+    for key in ("former_key_files", "former_secret_arns"):
+        for place in getattr(pseudonyms, key):
+            _refuse_key_itself("pseudonyms", key_of(key), place)
     if pseudonyms.key_file and pseudonyms.secret_arn:
         raise SettingsError(
             "pseudonyms", "secret.arn", pseudonyms.secret_arn, "stands beside key.file; keep one"
         )
+
+
+def _check_erasure(erasure: ErasureSettings) -> None:
+    _refuse_key_itself("erasure", "signing.key.file", erasure.signing_key_file)
+    if erasure.signing_kms_key_arn and erasure.signing_key_file:
+        raise SettingsError(
+            "erasure",
+            "signing.key.file",
+            erasure.signing_key_file,
+            "stands beside signing.kms.key.arn; keep one",
+        )
+
+
+def _refuse_key_itself(group: str, key: str, place: str | None) -> None:
+    if place and _KEY_IN_BASE64.fullmatch(place):
+        remedy = "is the key itself; keep it in a file or secret and name that"
+        raise SettingsError(group, key, HIDDEN, remedy)
 
 
 _WAREHOUSE_URLS = (

@@ -13,18 +13,21 @@ from connectors.deployment.job_zip import PackageError
 from connectors.deployment.lock import LockError
 from connectors.deployment.templates import StackOwnsError
 from connectors.deployment.wheels import WheelError
+from connectors.erasure.signing import SigningError
 from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
 from connectors.replay import InjectError
 from connectors.retention import RetentionError
-from connectors.warehouse.contract import WarehouseError
+from connectors.warehouse.contract import LoadError, WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.savepoint import ManifestError
 from flink_job.setting_types import SettingsError
 from udfs.call_folder import CallFolderError
+from udfs.erasure import ReceiptError
 from udfs.models.contract import ModelError
 from udfs.policy import PolicyError
+from udfs.pseudonyms import PseudonymKeyError
 from udfs.training.errors import TrainingError
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -41,6 +44,9 @@ _WRONG_USE = (
     ManifestError,
     ModelError,
     PolicyError,
+    PseudonymKeyError,
+    ReceiptError,
+    SigningError,
     StackOwnsError,
     TrainingError,
     WarehouseError,
@@ -50,9 +56,10 @@ _FAILED = (
     LocalJobError,
     KinesisError,
     LakeError,
+    LoadError,
     PackageError,
-    WheelError,
     RetentionError,
+    WheelError,
 )
 
 

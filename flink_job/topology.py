@@ -107,7 +107,13 @@ def open_records(
 ) -> Opened:
     opened = _named(
         rows.process(
-            OpenRecords(stream, settings.limits.limits(), settings.time, settings.pseudonym_key()),
+            OpenRecords(
+                stream,
+                settings.limits.limits(),
+                settings.time,
+                settings.pseudonym_key(),
+                settings.suppression(),
+            ),
             output_type=opened_type(),
         ),
         f"open-{stream}",
@@ -119,7 +125,9 @@ def open_records(
 def take_in(records: DataStream, settings: Settings) -> Step:
     work = _named(
         keyed(records, records_type()).process(
-            CallIntake(settings.calls, settings.time, settings.policy.policy()),
+            CallIntake(
+                settings.calls, settings.time, settings.policy.policy(), settings.suppression()
+            ),
             output_type=work_type(),
         ),
         "intake",
@@ -172,6 +180,7 @@ def assemble(scored: DataStream, settings: Settings) -> DataStream:
             CallAssembly(
                 settings.fusion.fuser(),
                 settings.calls.text_wait_ms,
+                settings.suppression(),
                 has_warehouse=settings.warehouse.url is not None,
             ),
             output_type=row_type(SEGMENTS),

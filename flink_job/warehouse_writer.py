@@ -23,6 +23,8 @@ from pyflink.datastream.state import (
 )
 from pyflink.table import StreamTableEnvironment
 
+from connectors.suppression import suppression_of
+from connectors.suppression_source import SuppressionSource
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.loading import (
     Loader,
@@ -55,9 +57,12 @@ _HOLD_STEP_S = 0.05
 class WarehouseWriter(KeyedProcessFunction):
     """``(table, row)`` in, keyed by table, and ``(table, NULL)`` as a tick; nothing out."""
 
-    def __init__(self, spec: WarehouseSpec, rules: LoadRules) -> None:
+    def __init__(
+        self, spec: WarehouseSpec, rules: LoadRules, suppression: SuppressionSource | None = None
+    ) -> None:
         self._spec = spec
         self._rules = rules
+        self._suppression_source = suppression
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
@@ -68,9 +73,10 @@ class WarehouseWriter(KeyedProcessFunction):
             runtime_context.get_state(ValueStateDescriptor("loading", data)),
         )
         self._warehouse = open_warehouse(self._spec)
+        is_erased = suppression_of(self._suppression_source).has_call
         metrics = metrics_in(runtime_context.get_metrics_group())
         self._loaders = {
-            table.folder: Loader(table, self._warehouse, self._rules, metrics)
+            table.folder: Loader(table, self._warehouse, self._rules, is_erased, metrics)
             for table in WAREHOUSE_TABLES
         }
         self._num_waiting: dict[str, int] = {}
@@ -145,7 +151,11 @@ class FlinkRowStore:
 
 
 def write_to_warehouse(
-    tables: StreamTableEnvironment, loads: DataStream, spec: WarehouseSpec, rules: LoadRules
+    tables: StreamTableEnvironment,
+    loads: DataStream,
+    spec: WarehouseSpec,
+    rules: LoadRules,
+    suppression: SuppressionSource,
 ) -> None:
     """Attach the writers.
 
@@ -154,6 +164,7 @@ def write_to_warehouse(
         loads: ``(table, row)``, see ``flink_job.arrows``.
         spec: which warehouse.
         rules: how many rows at a time.
+        suppression: whose rows are not loaded.
     """
     tables.create_temporary_view("loads", tables.from_data_stream(loads))
     tables.execute_sql(
@@ -168,5 +179,5 @@ def write_to_warehouse(
     with_ticks = tables.to_data_stream(
         tables.sql_query(f"SELECT `table`, `row` FROM loads UNION ALL {each_tick}")  # noqa: S608
     )
-    writer = keyed(with_ticks, loads_type()).process(WarehouseWriter(spec, rules))
+    writer = keyed(with_ticks, loads_type()).process(WarehouseWriter(spec, rules, suppression))
     writer.name(UID).uid(UID)

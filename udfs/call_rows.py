@@ -203,7 +203,7 @@ def ledger_rows(
         utterances_seen=utterances_seen,
         utterances_partial_only=sum(row.utterances_partial_only for row in rows),
         windows_scored=sum(row.windows_scored for row in rows),
-        windows_missing=_format_counts(missing),
+        windows_missing=format_counts(missing),
         windows_lost=sum(row.windows_lost for row in rows),
         complete=(
             closed.ended_at_ms is not None
@@ -236,14 +236,15 @@ def _ledger(
         utterances_seen=entry.utterances_seen,
         utterances_partial_only=entry.utterances_partial_only,
         windows_scored=sum(fuse_window(w, k, fuser) is not None for k, w in windows.items()),
-        windows_missing=_format_counts(missing),
+        windows_missing=format_counts(missing),
         windows_lost=entry.windows_lost,
         complete=closed.ended_at_ms is not None and whole and not failed,
         closed_by=closed.closed_by,
     )
 
 
-def _format_counts(counts: Mapping[str, int]) -> str:
+def format_counts(counts: Mapping[str, int]) -> str:
+    """As the ledger tells them: ``audio:no_speech=3,text:no_words=1``."""
     return ",".join(f"{reason}={count}" for reason, count in sorted(counts.items()))
 
 

@@ -35,12 +35,14 @@ from udfs.records import (
     Heartbeat,
     Participant,
     ParticipantJoined,
+    PersonSuppressed,
     Record,
     RejectReason,
     StreamName,
     Utterance,
 )
 from udfs.rows import ALL_PARTICIPANTS
+from udfs.suppression import NO_SUPPRESSION, Suppression, before_ms_of
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -88,6 +90,17 @@ class Refused(ValueError):  # noqa: N818 - the word of the domain
         self.is_audio = is_audio
         self.is_speech = is_speech
         self.content = content
+
+
+class Dropped(Exception):  # noqa: N818 - the word of the domain
+    """The record is of a call or a person that was erased: nothing of it is kept, no reject either.
+
+    ``notice`` tells the call, where only the record's persons told that it must go.
+    """
+
+    def __init__(self, notice: PersonSuppressed | None = None) -> None:
+        super().__init__()
+        self.notice = notice
 
 
 _Id = Annotated[str, StringConstraints(min_length=1)]
@@ -189,6 +202,7 @@ _WIRE: dict[str, type[_Wire]] = {
     "heartbeat": _Heartbeat,
 }
 _ONLY_ON: dict[str, StreamName] = {"audio": "audio", "utterance": "text"}
+_NAMES_PERSONS = frozenset({"call_started", "participant_joined"})
 
 
 class _Known(NamedTuple):
@@ -203,19 +217,33 @@ class _Known(NamedTuple):
 class Door:
     """Opens records under given limits."""
 
-    def __init__(self, limits: Limits, pseudonyms: Pseudonyms | None = None) -> None:
-        """Take the limits, and what gives persons their pseudonyms; None: nobody has one."""
+    def __init__(
+        self,
+        limits: Limits,
+        pseudonyms: Pseudonyms | None = None,
+        suppression: Suppression = NO_SUPPRESSION,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            limits: beyond which a record is refused.
+            pseudonyms: gives persons their pseudonyms; None: nobody has one.
+            suppression: who must not come back.
+        """
         self._limits = limits
         self._pseudonyms = pseudonyms or Pseudonyms(None)
+        self._suppression = suppression
 
     def open(self, data: bytes, arrival: Arrival) -> Record:
         """One Kinesis record's bytes as a record.
 
         Raises:
             Refused: with one of the reasons of step ``open``.
+            Dropped: it is of a call or a person that was erased.
         """
         fields = _object(data)
         known = self._known(fields)
+        self._drop_suppressed(fields, known, arrival)
         try:
             return self._record(fields, arrival)
         except Refused as refused:
@@ -227,6 +255,35 @@ class Door:
                 is_speech=known.kind in _ONLY_ON,
                 content=self._content(fields, known.kind),
             ) from None
+
+    def _drop_suppressed(self, fields: dict[str, Any], known: _Known, arrival: Arrival) -> None:
+        """Raises ``Dropped``, before anything else is looked at: what is refused is stored."""
+        if known.call_id is not None and self._suppression.has_call(known.call_id):
+            raise Dropped
+        if known.kind not in _NAMES_PERSONS or not self._suppression.has_persons:
+            return
+        before_ms = before_ms_of(fields, self._suppression)
+        started_at_ms = fields.get("started_at_ms")
+        if before_ms is None or (isinstance(started_at_ms, int) and started_at_ms >= before_ms):
+            return
+        if known.call_id is None:
+            raise Dropped
+        raise Dropped(self._notice(known.call_id, before_ms, fields, arrival))
+
+    def _notice(
+        self, call_id: str, before_ms: int, fields: dict[str, Any], arrival: Arrival
+    ) -> PersonSuppressed:
+        try:
+            record = self._record(fields, arrival)
+        except Refused:
+            return PersonSuppressed(call_id, before_ms)
+        match record:
+            case CallStarted():
+                return PersonSuppressed(call_id, before_ms, record.started_at_ms)
+            case ParticipantJoined():
+                return PersonSuppressed(call_id, before_ms, joined=record)
+            case _:
+                return PersonSuppressed(call_id, before_ms)
 
     def _content(self, fields: dict[str, Any], kind: str | None) -> bytes | None:
         """What of a refused record may be stored: the fields of its type, without person ids."""

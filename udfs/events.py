@@ -41,6 +41,18 @@ STEP_OPENED = Event(
     "a step of the job has begun in a worker, with its process id",
     "Nothing at a start; at another time a worker was lost: see `job-restarts`.",
 )
+SUPPRESSION_UNREAD = Event(
+    "suppression_unread",
+    logging.WARNING,
+    "the suppression list could not be read again, with where and why; the one known holds on",
+    "Let the job's role list and read `suppression/` under the output root.",
+)
+SUPPRESSION_KEY_LACKING = Event(
+    "suppression_key_lacking",
+    logging.ERROR,
+    "the suppression list has entries under keys that are not given: they keep nobody out",
+    "Name the keys in `pseudonyms.former.key.files` or `pseudonyms.former.secret.arns`.",
+)
 MODEL_FAILED = Event(
     "model_failed",
     logging.ERROR,

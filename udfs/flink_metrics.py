@@ -11,8 +11,10 @@ is not told again.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +51,7 @@ class FlinkMetrics:
         self._lock = threading.Lock()
         self._counted: dict[str, int] = defaultdict(int)
         self._meters: dict[str, Any] = {}
+        self._memory = _Memory()
         self.show(WORKER_MEMORY_MIB, self._end_bundle)  # the first: others must not be told yet
 
     def count(self, metric: Metric, amount: int = 1) -> None:
@@ -66,7 +69,7 @@ class FlinkMetrics:
             if name not in self._meters:
                 self._meters[name] = self._group.meter(name, SPAN_S)
             self._meters[name].mark_event(amount)
-        return _memory_mib()
+        return self._memory.mib()
 
 
 def _forget_told() -> None:
@@ -80,7 +83,16 @@ def _forget_told() -> None:
         container.metrics.clear()
 
 
-def _memory_mib() -> int:
-    if not _STATM.exists():  # not Linux
-        return 0
-    return int(_STATM.read_text().split()[1]) // _PAGES_PER_MIB
+class _Memory:
+    """The process's resident memory, looked up once a second."""
+
+    def __init__(self) -> None:
+        self._looked_s = -math.inf
+        self._mib = 0
+
+    def mib(self) -> int:
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= 1 and _STATM.exists():  # on Linux
+            self._looked_s = now_s
+            self._mib = int(_STATM.read_text().split()[1]) // _PAGES_PER_MIB
+        return self._mib

@@ -92,6 +92,18 @@ RECORDS = _meter(
     "records read, refused ones too, heartbeats not",
     "None for minutes though calls go on: look at the producer, then at `heartbeats`.",
 )
+RECORDS_SUPPRESSED = _meter(
+    "recordsSuppressed",
+    "count",
+    "records of an erased call or person, dropped at the door",
+    "After a replay, nothing; else tell the producer that it sends what was erased.",
+)
+CALLS_FORGOTTEN = _meter(
+    "callsForgotten",
+    "count",
+    "calls dropped from state since they were erased while open",
+    "Nothing: an erasure reached them.",
+)
 HEARTBEATS = _meter(
     "heartbeats",
     "count",

@@ -145,6 +145,18 @@ class RejectNotice(msgspec.Struct, frozen=True, tag=True):
     payload: bytes | None = None
 
 
+class PersonSuppressed(msgspec.Struct, frozen=True, tag=True):
+    """A record named a person who was erased; of it nothing else is kept."""
+
+    call_id: str
+    before_ms: int
+    """The person's calls that started before are suppressed, epoch milliseconds."""
+    started_at_ms: int | None = None
+    """The call's start, where the record told it."""
+    joined: ParticipantJoined | None = None
+    """Who joined, should the call turn out to have started later."""
+
+
 Record: TypeAlias = (
     CallStarted
     | ParticipantJoined
@@ -258,5 +270,11 @@ class CallClosed(msgspec.Struct, frozen=True, tag=True):
     closed_by: Literal["call_ended", "timeout"]
 
 
-Work: TypeAlias = Announced | WindowCut | UtteranceAccepted | ConsentRuled | CallClosed
+class CallForgotten(msgspec.Struct, frozen=True, tag=True):
+    """The call was erased: nothing of it is kept, and no row of it shown any more."""
+
+
+Work: TypeAlias = (
+    Announced | WindowCut | UtteranceAccepted | ConsentRuled | CallClosed | CallForgotten
+)
 """What intake hands on to the models and the fusion, in order, call by call."""

@@ -30,6 +30,7 @@ IMPORTED: Final = (
     "numpy",
     "onnxruntime",
     "pandas",
+    "presidio-analyzer",
     "psycopg",
     "pyarrow",
     "pydantic",
@@ -38,6 +39,7 @@ IMPORTED: Final = (
     "silero-vad",
     "soundfile",
     "soxr",
+    "tldextract",
     "tokenizers",
 )
 """What the job's modules import. A test holds it against them."""

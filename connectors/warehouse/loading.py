@@ -13,6 +13,7 @@ while rows wait.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -105,15 +106,22 @@ class Loader:
         table: which rows it loads.
         warehouse: where to.
         rules: how many at a time, and how long is waited.
+        is_erased: asked for each row's call, whenever a batch is sent: such a row goes nowhere.
         metrics: where loads and failures are counted.
     """
 
     def __init__(
-        self, table: Table, warehouse: Warehouse, rules: LoadRules, metrics: Metrics | None = None
+        self,
+        table: Table,
+        warehouse: Warehouse,
+        rules: LoadRules,
+        is_erased: Callable[[str], bool] = lambda _: False,
+        metrics: Metrics | None = None,
     ) -> None:
         self._table = table
         self._warehouse = warehouse
         self._rules = rules
+        self._is_erased = is_erased
         self._metrics = metrics or NoMetrics()
         self._loading_since_ms: int | None = None
         self._batch: Batch | None = None
@@ -187,13 +195,28 @@ class Loader:
         if is_loaded:
             self._metrics.count(WAREHOUSE_LOADS)
             self._metrics.count(WAREHOUSE_ROWS_LOADED, len(self._batch_of(rows).rows))
-            rows.forget_loading()
-            self._batch = self._loading_since_ms = None
-            state.is_loading, state.attempt, state.statement_id = False, 0, None
+            self._finish(state, rows)
         else:
             state.look_at_ms = now_ms + self._rules.poll_ms
 
+    def _finish(self, state: LoadState, rows: RowStore) -> None:
+        rows.forget_loading()
+        self._batch = self._loading_since_ms = None
+        state.is_loading, state.attempt, state.statement_id = False, 0, None
+
+    def _leave_out_erased(self, rows: RowStore) -> None:
+        """Of a batch that failed, too: what was erased meanwhile must not be loaded."""
+        batch = self._batch_of(rows)
+        kept = tuple(row for row in batch.rows if not self._is_erased(row.call_id))
+        if len(kept) < len(batch.rows):
+            self._batch = Batch(self._table, kept)
+            rows.keep_loading([pack_row(row) for row in kept])
+
     def _submit(self, state: LoadState, rows: RowStore, now_ms: int) -> None:
+        self._leave_out_erased(rows)
+        if not self._batch_of(rows).rows:
+            self._finish(state, rows)
+            return
         try:
             state.statement_id = self._warehouse.submit(self._batch_of(rows), state.attempt)
         except LoadError as error:

@@ -133,8 +133,8 @@ ALARMS = (
         "checkpoints-fail",
         _RUNNING,
         "checkpoints fail; nothing new is seen in the lake",
-        "Rows are seen after a checkpoint alone. One fails at a start, and when the job restarts; "
-        "more fail where S3 or KMS refuse, or a step holds up the barrier beyond its time limit.",
+        "Rows are seen after a checkpoint alone. Some fail while the job starts or restarts; more "
+        "fail where S3 or KMS refuse, or a step holds up the barrier beyond its time limit.",
         (
             "The log group, `Checkpoint` at `WARN`: *declined* names the step and its error, "
             "*expired* means too slow.",
@@ -144,8 +144,8 @@ ALARMS = (
         {"failed": flink("numberOfFailedCheckpoints")},
         0,
         "DIFF(failed)",
-        periods=25,
-        datapoints=2,
+        periods=35,
+        datapoints=3,
     ),
     Alarm(
         "checkpoints-slow",
@@ -233,9 +233,8 @@ ALARMS = (
         "stream-time-behind",
         _BEHIND,
         "stream time is far behind the clock; calls close late",
-        "Stream time is the arrival of the slowest shard's last record: a shard is read slower "
-        "than "
-        "it is written, or not at all.",
+        "Stream time is the arrival of the slowest shard's last record: a shard is read "
+        "slower than it is written, or not at all.",
         (
             "`audio-behind` or `text-behind` ringing too: see there.",
             "Neither: one shard alone. `shard-silent` will say so within a minute.",
@@ -253,8 +252,7 @@ ALARMS = (
         (
             "Was the stream just resharded (Kinesis console, *Monitoring*)? Then wait.",
             "Else restart the job (`call-sentiment update` with the same zip): it reads every "
-            "shard "
-            "from where its snapshot was; nothing is lost.",
+            "shard from where its snapshot was; nothing is lost.",
         ),
         {"silent": ours(SHARDS_SILENT)},
         0,
@@ -387,8 +385,7 @@ ALARMS = (
         _DEGRADED,
         "loads into the warehouse fail, minute after minute",
         "Rights, a paused cluster, a host that is away, or tables of an older version. Each "
-        "batch is "
-        "tried again until it is loaded; the lake has its rows all the while.",
+        "batch is tried again until it is loaded; the lake has its rows all the while.",
         (
             "The log's `load_failed` has the reason.",
             "*no such table* or *column*: `call-sentiment warehouse migrate`.",
@@ -432,8 +429,7 @@ ALARMS = (
         (
             "The dashboard's *Remote models, USD an hour*: audio or text?",
             "Retries high: mend what throttles. Calls high: more speech; a local model costs "
-            "nothing "
-            "a call.",
+            "nothing a call.",
         ),
         {
             "audio": ours(AUDIO.remote_cost_nano_usd),

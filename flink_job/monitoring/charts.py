@@ -16,6 +16,7 @@ from udfs.metrics import (
     CHUNKS_MISSING,
     HEARTBEATS,
     RECORDS,
+    REJECTED,
     REJECTED_FOR,
     SEGMENTS_OUT,
     SHARDS_SILENT,
@@ -90,6 +91,7 @@ CHARTS = (
         "Records a minute",
         (
             _events("records", RECORDS),
+            _events("of them refused", REJECTED),
             _events("heartbeats", HEARTBEATS),
             _events("segments out", SEGMENTS_OUT),
             _plain("heartbeat errors", heartbeat("Errors"), on_the_right=True),
@@ -160,10 +162,10 @@ CHARTS = (
             for kind, model in (("audio", AUDIO), ("text", TEXT))
             for line in (
                 _events(f"{kind} scored", model.scored),
+                _events(f"{kind} failed", model.failed),
                 *(_events(f"{kind} {why}", metric) for why, metric in model.missing.items()),
             )
         ),
-        is_stacked=True,
     ),
     Chart(
         "Is it degraded?",

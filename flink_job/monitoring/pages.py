@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import get_args
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
 from flink_job.monitoring.alarms import ALARMS, Alarm, Parameter, Question
 from flink_job.monitoring.sources import SNAPSHOT_S, Source
 from udfs.events import EVENTS
-from udfs.metrics import METRICS
+from udfs.metrics import METRICS, MODELS, REJECTED_FOR, Metric, camel
 
 _MADE = (
     "<!-- Made from udfs/metrics.py, udfs/events.py and flink_job/monitoring by `python -m "
@@ -51,11 +51,17 @@ def _metrics() -> Iterator[str]:
     yield ""
     yield "| metric | kind | unit | meaning | what to do |"
     yield "|---|---|---|---|---|"
+    of_families = {metric for family in _families().values() for metric in family.values()}
     for metric in METRICS.values():
-        yield (
-            f"| `{metric.name}` | {metric.kind} | {metric.unit} | {metric.meaning} | "
-            f"{metric.action} |"
-        )
+        if metric not in of_families:
+            yield _row(f"`{metric.name}`", metric, metric.meaning, metric.action)
+    for prefix, family in _families().items():
+        first = next(iter(family.values()))
+        what = first.meaning.partition("`")[0]
+        reasons = ", ".join(f"`{reason}`" for reason in family)
+        actions = " ".join(dict.fromkeys(metric.action for metric in family.values()))
+        name = f"`{prefix}` and the reason, such as `{first.name}`"
+        yield _row(name, first, f"{what}{reasons}", actions)
     yield ""
     yield "## Events in the log"
     yield ""
@@ -72,13 +78,27 @@ def _metrics() -> Iterator[str]:
         yield f"| `{event.name}` | {event.level_name} | {event.meaning} | {event.action} |"
 
 
+def _families() -> dict[str, Mapping[Any, Metric]]:
+    """Metrics of which there is one a reason, by how their names begin."""
+    families: dict[str, Mapping[Any, Metric]] = {"rejected": REJECTED_FOR}
+    for modality, model in MODELS.items():
+        families[camel(modality, "missing")] = model.missing
+        families[camel(modality, "remote_failed")] = model.remote_failed
+    return families
+
+
+def _row(name: str, metric: Metric, meaning: str, action: str) -> str:
+    return f"| {name} | {metric.kind} | {metric.unit} | {meaning} | {action} |"
+
+
 def _runbook() -> Iterator[str]:
     yield "# Runbook"
     yield _MADE
     yield ""
     yield (
         "One entry an alarm: what you see, why, what to do. Metrics and log events are in "
-        "[METRICS.md](METRICS.md). Each alarm is made to ring in `tests/deploy/test_alarms.py`."
+        "[METRICS.md](METRICS.md). Each alarm is made to ring by a fault in "
+        "`tests/deploy/test_alarms.py` or `tests/flink/test_recovery.py`."
     )
     for question in get_args(Question):
         yield ""

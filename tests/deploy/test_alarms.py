@@ -7,6 +7,8 @@ are given as numbers.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +40,7 @@ from tests.harness import KeyedHarness
 from tests.job_run import FUSER, JobRun, assembly_harness
 from tests.row_builders import segment
 from udfs.envelope import Limits
-from udfs.metrics import WORKER_MEMORY_MIB
+from udfs.metrics import METRICS, WORKER_MEMORY_MIB
 from udfs.models.scorer import Text
 from udfs.record_json import record_json
 from udfs.records import Announced, Heartbeat, UtteranceAccepted
@@ -457,6 +459,19 @@ def test_the_stack_has_the_thresholds_of_the_registry() -> None:
     root = load_template(FOLDER / "call-sentiment.yaml")["Parameters"]
 
     assert {one.name: root[one.name]["Default"] for one in PARAMETERS} == DEFAULTS
+
+
+def test_every_metric_of_ours_and_every_alarm_is_on_the_dashboard() -> None:
+    resources = load_template(FOLDER / "dashboard.yaml")["Resources"]
+    body = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+    widgets = [one["properties"] for one in body["widgets"]]
+    lines = [line for one in widgets for line in one.get("metrics", ())]
+    ids = [line[-1]["id"] for line in lines if "id" in line[-1]]
+    headings = " ".join(one.get("markdown", "") for one in widgets)
+
+    assert {line[1] for line in lines if len(line) > 1} >= set(METRICS)
+    assert all(re.fullmatch("[a-z][a-zA-Z0-9_]*", one) for one in ids)
+    assert all(alarm.name in headings for alarm in ALARMS)
 
 
 def test_every_alarm_has_its_entry_in_the_runbook_and_names_it() -> None:

@@ -9,9 +9,14 @@ from pathlib import Path
 import duckdb
 
 from connectors.lake_reader import read_rows
+from flink_job.local import METRICS_FILE
+from flink_job.monitoring.alarms import ALARMS
 from tests.flink.conftest import call_sentiment
+from tests.flink.recorded import play
 from tests.hostile import hostile_records
+from tests.privacy import leaks, own_lines
 from tests.row_comparison import assert_same_rows
+from udfs.events import EVENTS
 from udfs.rows import LEDGER, REJECTS, Ledger, newest
 
 HOSTILE = 1_000
@@ -44,6 +49,7 @@ def test_disturbed_and_attacked_calls_give_the_reference_rows(
     done = call_sentiment(
         "local", "--calls", calls, "--output", output, "--speed", "max", "--report", report,
         "--inject", inject, "--shuffle-ms", "1500", "--duplicate", "0.05", "--chunk-ms", "130",
+        "--keep", tmp_path / "kept",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr + done.stdout
@@ -61,6 +67,26 @@ def test_disturbed_and_attacked_calls_give_the_reference_rows(
     )
     assert len(rejects) == HOSTILE
     assert duckdb_arrivals(output) == Counter(reject.arrival for reject in rejects)
+    assert_logs_and_metrics_tell_what_they_should(tmp_path / "kept", calls)
+
+
+def assert_logs_and_metrics_tell_what_they_should(kept: Path, calls: Path) -> None:
+    logs = kept / "logs"
+    assert leaks(logs, calls) == []
+    assert leaks(kept / METRICS_FILE, calls) == []
+    events = {
+        json.loads(line)["event"]
+        for path in logs.iterdir()
+        for line in own_lines(path.read_text(errors="replace"))
+    }
+    assert "step_opened" in events
+    assert events <= set(EVENTS)
+    rang, watching = play(kept)
+    assert rang == set(), "nothing rings in a sound run"
+    told = {alarm.name for alarm in ALARMS if watching.has_samples(alarm.name)}
+    of_others = {"audio-behind", "text-behind", "audio-refused", "text-refused", "heartbeat-fails"}
+    of_others |= {"heartbeat-stopped", "memory-high", "cpu-high", "kpus-high"}
+    assert told == {alarm.name for alarm in ALARMS} - of_others
 
 
 def duckdb_arrivals(output: Path) -> Counter[int]:

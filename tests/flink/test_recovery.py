@@ -1,4 +1,7 @@
-"""Workers that are killed in the middle of calls lose nothing and double nothing."""
+"""Workers that are held up or killed in the middle of calls lose nothing and double nothing.
+
+And whoever watches the job learns of it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import psutil
 
 from connectors.lake_reader import read_rows
 from tests.flink.conftest import ROOT
+from tests.flink.recorded import play
 from tests.row_comparison import assert_same_rows, newest_rows
 from udfs.rows import SEGMENTS
 
@@ -31,6 +35,19 @@ def kill_workers(run: subprocess.Popen[bytes]) -> None:
         worker.kill()
 
 
+def hold_up_workers(run: subprocess.Popen[bytes], seconds: float, times: int) -> None:
+    """Stop every Python worker of a run for a while: no barrier comes through."""
+    for _ in range(times):
+        workers = _workers(run.pid)
+        assert workers
+        for worker in workers:
+            worker.suspend()
+        time.sleep(seconds)
+        for worker in workers:
+            worker.resume()
+        time.sleep(0.3)
+
+
 def _workers(pid: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(pid).children(recursive=True):
@@ -40,31 +57,44 @@ def _workers(pid: int) -> list[psutil.Process]:
     return found
 
 
-def test_workers_killed_twice_leave_the_reference_rows(
+def test_workers_killed_thrice_leave_the_reference_rows_and_alarms_ring(
     tmp_path: Path, output: Path, calls: Path, reference: Path
 ) -> None:
     windows = len(newest_rows(reference, SEGMENTS))
-    report = tmp_path / "report.json"
+    report, kept = tmp_path / "report.json", tmp_path / "kept"
     command = [
         sys.executable, "-m", "flink_job.cli", "local", "--calls", calls, "--output", output,
-        "--speed", "2", "--report", report,
+        "--speed", "2", "--report", report, "--keep", kept,
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as run:
-        for share in (0.3, 0.6):
+        _wait_for_windows(run, output, 0.1 * windows)
+        hold_up_workers(run, seconds=4.0, times=2)
+        for share in (0.3, 0.45, 0.6):
             _wait_for_windows(run, output, share * windows)
             kill_workers(run)
         printed, _ = run.communicate(timeout=LIMIT_S)
 
     assert run.returncode == 0, printed.decode()
-    assert json.loads(report.read_text())["restarts"] >= 2
+    assert json.loads(report.read_text())["restarts"] >= 3
     assert_same_rows(output, reference)
     rows = read_rows(output, SEGMENTS)
     keys = [
         (r.call_id, r.participant_id, r.window_start_ms, r.revision, r.emitted_at) for r in rows
     ]
     assert len(set(keys)) == len(keys), "a committed row stands twice"
+    assert_alarms_rang(kept)
+
+
+def assert_alarms_rang(kept: Path) -> None:
+    rang, watching = play(kept, second_s=5)
+    assert {"job-restarts", "checkpoints-fail"} <= rang
+    assert watching.state("job-down") == "OK"
+    watching.now_s += 240
+    assert watching.state("job-down") == "ALARM", "it is over, so it runs no more"
+    assert "checkpoints-slow" not in play(kept, second_s=60)[0]
+    assert "checkpoints-slow" in play(kept, second_s=60, CheckpointMs=2_000)[0]
 
 
 def _wait_for_windows(run: subprocess.Popen[bytes], output: Path, count: float) -> None:

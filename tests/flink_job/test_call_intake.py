@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from flink_job import call_intake
@@ -11,6 +13,7 @@ from tests.builders import CALL, STARTED_AT_MS, call_ended, call_started, chunk,
 from tests.harness import KeyedHarness
 from tests.job_run import intake_harness, opened, rows_of
 from udfs.call_state import Tombstone, decode_state
+from udfs.record_json import record_json
 from udfs.records import CallClosed, RejectNotice, WindowCut
 from udfs.rows import REJECTS
 
@@ -238,6 +241,16 @@ def test_what_policy_has_not_spoken_of_is_refused_without_its_content(intake):
 
     found = [(row["reason"], row["payload"] is not None) for row in rejects(intake)]
     assert found == [("no_call_started", False), ("unknown_participant", False), ("conflict", True)]
+
+
+def test_what_was_said_is_stored_without_personal_data(intake):
+    said = utterance(0, text="mail john dot smith at example dot com")
+    at_the_door = record_json(utterance(1, text="it's john.smith@example.com"))
+    notice = RejectNotice(CALL, "customer", False, "wrong_stream", at_the_door)
+    send(intake, call_started("customer"), utterance(0, text="other"), said, notice)
+
+    texts = [json.loads(row["payload"])["text"] for row in rejects(intake)]
+    assert texts == ["mail <EMAIL>", "it's <EMAIL>"]
 
 
 def test_a_reject_tells_where_the_record_is_in_kinesis(intake):

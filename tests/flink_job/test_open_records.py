@@ -25,10 +25,12 @@ from tests.builders import (
 from tests.captured_metrics import CapturedGroup
 from tests.job_run import rows_of
 from udfs.envelope import Limits
+from udfs.metrics import RECORDS_SUPPRESSED
 from udfs.pseudonyms import Pseudonyms
 from udfs.record_json import record_json
 from udfs.records import Heartbeat, RejectNotice
 from udfs.rows import REJECTS
+from udfs.suppression import SuppressionList, digester
 
 T0 = STARTED_AT_MS
 
@@ -170,3 +172,20 @@ def test_refused_records_move_stream_time_too(step, clock):
     ((_, stream_ms, _),), _ = send(step, record_json(Heartbeat()), T0 + 3)
 
     assert stream_ms == T0 + 9
+
+
+def test_a_record_of_an_erased_call_moves_stream_time_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    erased = SuppressionList([digester((), b"s" * 32).call(chunk().call_id, None)], ())
+    monkeypatch.setattr(open_records, "suppression_of", lambda _: erased)
+    function = OpenRecords("audio", Limits(), TimeSettings())
+    group = CapturedGroup()
+    function.open(group)
+
+    accepted, rejects = send(function, record_json(chunk()))
+    group.end_bundle()
+
+    assert [row[0] for row in accepted] == [NO_CALL]
+    assert rejects == []
+    assert group.count(RECORDS_SUPPRESSED) == 1

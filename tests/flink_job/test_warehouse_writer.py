@@ -16,6 +16,13 @@ from flink_job.warehouse_writer import WarehouseWriter
 from tests.fake_warehouse import FakeWarehouse
 from tests.harness import KeyedHarness
 from tests.row_builders import WINDOW_MS, segment
+from udfs.metrics import (
+    WAREHOUSE_LOADS,
+    WAREHOUSE_OLDEST_MS,
+    WAREHOUSE_RETRIES,
+    WAREHOUSE_ROWS_LOADED,
+    WAREHOUSE_ROWS_WAITING,
+)
 
 SPEC = WarehouseSpec("postgresql://nowhere/none")
 RULES = LoadRules(batch_rows=3, batch_wait_ms=1_000, poll_ms=100, max_waiting_rows=5)
@@ -149,6 +156,40 @@ def test_a_lost_timer_is_made_good_by_the_next_tick(
     tick(writer)
 
     assert len(warehouse.submitted) == 1
+
+
+def test_it_tells_how_many_rows_wait_and_since_when(
+    writer: KeyedHarness, warehouse: FakeWarehouse
+) -> None:
+    def told() -> tuple[int, int]:
+        writer.metrics.end_bundle()
+        return tuple(map(writer.metrics.gauge_of, (WAREHOUSE_ROWS_WAITING, WAREHOUSE_OLDEST_MS)))
+
+    send(writer, *map(segment, range(3)))
+    writer.advance_clock(50)
+    send(writer, segment(3))
+    assert told() == (4, 50)
+
+    writer.restore(writer.snapshot())
+    writer.advance_clock(50)
+    assert told() == (4, 50), "of what was on its way the age is not known"
+
+    warehouse.finish()
+    writer.advance_clock(5_000)
+    warehouse.finish()
+    writer.advance_clock(5_000)
+    assert told() == (0, 0)
+    assert writer.metrics.count(WAREHOUSE_LOADS) == 2
+    assert writer.metrics.count(WAREHOUSE_ROWS_LOADED) == 4
+
+
+def test_failed_attempts_are_counted(writer: KeyedHarness, warehouse: FakeWarehouse) -> None:
+    warehouse.is_away = True
+    send(writer, *map(segment, range(3)))
+    writer.advance_clock(10_000)
+    writer.end_bundle()
+
+    assert writer.metrics.count(WAREHOUSE_RETRIES) == len(warehouse.submitted)
 
 
 def test_a_restart_asks_after_the_statement_that_was_on_its_way(

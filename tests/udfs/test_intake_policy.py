@@ -346,3 +346,22 @@ def test_voices_of_an_older_state_are_ruled_and_silenced():
 
     assert older.party.consents[0].audio.rule == "voice-without-consent"
     assert kept_payloads(run) == [SILENT_SECOND]
+
+
+# --- what models of others get ------------------------------------------------------------------
+
+
+def test_a_text_goes_raw_to_others_only_with_leave_in_all_windows_it_touches():
+    rules = policy(
+        rule("leave", when={"consent": ["given"]}, audio="score", text="score", send_raw=True),
+        rule("rest", audio="score", text="score"),
+    )
+    intake = started("customer", policy=rules)
+    intake.take(
+        consent_changed(at_ms=12_000, consent=False),
+        utterance(0, 1_000, 2_000),
+        utterance(1, 4_000, 11_000),
+        utterance(2, 15_000, 16_000),
+    )
+
+    assert [todo.may_send_raw for todo in intake.work if todo.text] == [True, False, False]

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from hypothesis import given
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from tests.policies import policies, policy, rule, subject, subjects
@@ -106,6 +107,22 @@ def test_the_content_of_rejects_is_kept_where_the_rule_says_so_and_never_of_what
     assert not rules.ruling("audio", subject("agent")).keeps_rejects
     assert rules.ruling("audio", subject("customer")).keeps_rejects
     assert not rules.ruling("audio", subject("customer", consent="refused")).keeps_rejects
+
+
+def test_raw_words_go_to_others_only_where_the_rule_says_so():
+    rules = policy(
+        rule("a", when={"role": ["agent"]}, audio="score", text="score", send_raw=True),
+        rule("b", text="score"),
+    )
+
+    assert rules.ruling("text", subject("agent")).may_send_raw
+    assert not rules.ruling("audio", subject("agent")).may_send_raw
+    assert not rules.ruling("text", subject("customer")).may_send_raw
+
+
+def test_a_rule_that_sends_raw_what_it_withholds_is_refused():
+    with pytest.raises(ValidationError, match="send_raw"):
+        policy(rule("a", text="withhold", send_raw=True))
 
 
 @given(policies(), subjects())

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from udfs.redaction import english_context
-from udfs.redaction.english import ENGLISH
+from udfs.redaction.english.addresses import addresses
+from udfs.redaction.english.birth_dates import birth_dates
+from udfs.redaction.english.lexicon import ENGLISH
+from udfs.redaction.english.names import names
+from udfs.redaction.english.numbers import is_a_things, numbers
 from udfs.redaction.findings import Found, Views
 from udfs.redaction.lexicon import Lexicon
 
@@ -31,13 +34,8 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "en": Language(
         regions=("US", "GB"),
         lexicon=ENGLISH,
-        recognisers=(
-            english_context.names,
-            english_context.birth_dates,
-            english_context.addresses,
-            english_context.numbers,
-        ),
-        is_a_things=english_context.is_a_things,
+        recognisers=(names, birth_dates, addresses, numbers),
+        is_a_things=is_a_things,
     ),
     "de": Language(regions=("DE", "AT", "CH")),
     "es": Language(regions=("ES", "MX")),

@@ -2,7 +2,7 @@
 
 Presidio imports spaCy, and that imports PyTorch and transformers where it finds them: 700 MB and
 many seconds in every worker, for engines that nobody asks here. They are hidden from it while it is
-imported, which leaves 60 MB and two seconds: so only who redacts a text imports this module.
+imported, which leaves 50 MB and two seconds: so only who redacts a text imports this module.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def test_the_default_needs_no_torch(own_lock: Lock) -> None:
     packed = names(own_lock, "onnx")
 
     assert packed >= {"boto3", "onnxruntime", "psycopg-binary", "soxr", "tokenizers"}
-    assert not packed & {"torch", "transformers", "huggingface-hub", "typer", "scipy", "plotly"}
+    assert not packed & {"torch", "transformers", "huggingface-hub", "scipy", "plotly"}
 
 
 def test_torch_comes_without_what_cuda_needs(own_lock: Lock) -> None:

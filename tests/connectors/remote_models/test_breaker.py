@@ -36,7 +36,7 @@ class BreakerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule()
     def end_well(self) -> None:
-        self.breaker.succeeded()
+        assert self.breaker.succeeded() == (self.held_back_until_s is not None)
         self.in_flight -= 1
         self.failed_in_a_row = 0
         self.held_back_until_s = None
@@ -44,9 +44,11 @@ class BreakerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule()
     def end_badly(self) -> None:
-        self.breaker.failed()
+        was_closed = self.held_back_until_s is None
+        has_opened = self.breaker.failed()
         self.in_flight -= 1
         self.failed_in_a_row += 1
+        assert has_opened == (was_closed and self.failed_in_a_row >= FAILURES)
         if self.failed_in_a_row >= FAILURES:
             self.held_back_until_s = self.now_s + OPEN_S
 

@@ -353,7 +353,7 @@ def test_with_many_faults_every_text_has_a_triple_of_its_own_or_a_reason(serve, 
             assert outcome.triple == expected(text)
 
 
-def test_a_service_that_is_down_is_not_asked_on_and_on(serve):
+def test_a_service_that_is_down_is_not_asked_on_and_on_and_the_log_tells_once(serve, caplog):
     model = ModelServer(fault_of=lambda _: "refused")
     serve(model)
 
@@ -362,6 +362,8 @@ def test_a_service_that_is_down_is_not_asked_on_and_on(serve):
     assert [one.missing for one in outcomes[:5]] == ["refused"] * 5
     assert {one.missing for one in outcomes[5:]} == {"breaker_open"}
     assert len(model.requests) == 5
+    told = [json.loads(record.message)["event"] for record in caplog.records]
+    assert told == ["remote_call_failed"] * 5 + ["breaker_opened"]
 
 
 def test_a_deadline_ends_retries(serve):

@@ -114,7 +114,7 @@ class Values:
         body = prefix + self._digits(length - len(prefix) - 1)
         number = body + _luhn(body)
         if spoken:
-            return self._read_out(number, in_pairs=self._dice.random() < 0.15)
+            return self.read_out(number, in_pairs=self._dice.random() < 0.15)
         if length == 15:
             return self._grouped(number, (4, 6, 5))
         return self._grouped(number, (4, 4, 4, 4))
@@ -153,7 +153,7 @@ class Values:
         exchange = self._dice.choice("234679") + self._dice.choice("0234567") + self._digits(1)
         parts = (self._dice.choice(_AREA_CODES), exchange, self._digits(4))
         if spoken:
-            spoken_parts = " ".join(self._read_out(part) for part in parts)
+            spoken_parts = " ".join(self.read_out(part) for part in parts)
             return self._dice.choice(["{}", "{}", "one {}", "plus one {}"]).format(spoken_parts)
         return self._dice.choice(
             ["({}) {}-{}", "{}-{}-{}", "{}.{}.{}", "+1 {} {} {}", "{}{}{}", "1-{}-{}-{}"]
@@ -167,7 +167,7 @@ class Values:
         if spoken:
             is_international = self._dice.random() < 0.25
             start = f"plus four four {self._digit(number[1])}" if is_international else "oh "
-            return f"{start} {self._read_out(number[2 if is_international else 1 :])}".replace(
+            return f"{start} {self.read_out(number[2 if is_international else 1 :])}".replace(
                 "  ", " "
             )
         return self._dice.choice(
@@ -191,7 +191,7 @@ class Values:
             words = f"{first} {last}"
         elif local == last and self._dice.random() < 0.5:
             words = " ".join(last)
-        tail = f" {self._read_out(number)}" if number else ""
+        tail = f" {self.read_out(number)}" if number else ""
         where = domain.replace(".", " dot ").replace("-", " dash ")
         return f"{words}{tail} at {where}"
 
@@ -259,11 +259,11 @@ class Values:
 
     def _order(self, spoken: bool, _language: str) -> str:
         number = self._dice.choice("123456789") + self._digits(self._dice.randint(4, 9))
-        return self._read_out(number) if spoken else number
+        return self.read_out(number) if spoken else number
 
     def _tracking(self, spoken: bool, _language: str) -> str:
         number = "94" + self._digits(self._dice.randint(14, 20))
-        return self._read_out(number) if spoken else number
+        return self.read_out(number) if spoken else number
 
     def _amount(self, spoken: bool, language: str) -> str:
         whole, cents = self._dice.randint(2, 2_900), self._dice.randint(1, 99)
@@ -291,7 +291,7 @@ class Values:
 
     # --- how it is read out ---
 
-    def _read_out(self, number: str, *, in_pairs: bool = False) -> str:
+    def read_out(self, number: str, *, in_pairs: bool = False) -> str:
         """Digit by digit or in pairs, with a ``double`` here and a pause there."""
         words: list[str] = []
         at = 0

@@ -1,0 +1,1 @@
+"""Erasing a call or a person from every store that is ours; ``erasure`` has the order."""

@@ -1,0 +1,71 @@
+"""Objects on their way into Redshift: those that hold a row that goes, every version of them.
+
+A load that reads one just now fails and is tried again, by then without these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from connectors.erasure.counted_lake import parquet_columns
+from connectors.object_store import is_object_store
+from connectors.object_versions import ObjectVersion, ObjectVersions
+from connectors.warehouse.schema import warehouse_name
+from udfs.erasure import Place, Target
+from udfs.rows import WAREHOUSE_TABLES
+
+PLACE = "staging"
+_THREADS = 16
+"""Loaded batches stay for a day as hidden versions, so there may be some thousand."""
+
+
+class StagedObjects:
+    """What lies in a staging area; nothing where there is none."""
+
+    def __init__(self, root: str | None) -> None:
+        self._prefix = ""
+        self._versions: ObjectVersions | None = None
+        if root is not None and is_object_store(root):
+            bucket, _, self._prefix = root.partition("://")[2].partition("/")
+            self._versions = ObjectVersions(bucket)
+
+    def search(self, target: Target) -> list[Place]:
+        """How many versions of objects hold a row that goes.
+
+        Raises:
+            LakeError: they cannot be listed or read.
+        """
+        num = len(list(self._holding(target)))
+        return [Place(PLACE, num)] if num else []
+
+    def erase(self, target: Target) -> None:
+        """Remove them.
+
+        Raises:
+            LakeError: one could not be removed.
+        """
+        if self._versions is None:
+            return
+        for version in list(self._holding(target)):
+            self._versions.delete(version)
+
+    def _holding(self, target: Target) -> Iterator[ObjectVersion]:
+        versions = list(self._objects())
+        with ThreadPoolExecutor(_THREADS) as threads:
+            held = threads.map(lambda version: self._holds(version, target), versions)
+            yield from (version for version, holds in zip(versions, held, strict=True) if holds)
+
+    def _objects(self) -> Iterator[ObjectVersion]:
+        if self._versions is None:
+            return
+        for table in WAREHOUSE_TABLES:
+            prefix = f"{self._prefix.strip('/')}/{warehouse_name(table)}/".lstrip("/")
+            for version in self._versions.under(prefix):
+                if not version.is_delete_marker:
+                    yield version
+
+    def _holds(self, version: ObjectVersion, target: Target) -> bool:
+        assert self._versions is not None  # noqa: S101 - there are versions
+        columns = parquet_columns(self._versions.read(version), ["call_id"])
+        return columns is not None and bool(target.calls_among(columns["call_id"].to_pylist()))

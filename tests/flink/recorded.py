@@ -1,0 +1,31 @@
+"""The metrics that a local run has kept, played to the alarms as if they were the service's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flink_job.local import METRICS_FILE
+from tests.deploy.cloudwatch import CloudWatch
+from tests.deploy.watched import cloudwatch
+
+
+def play(kept: Path, second_s: float = 1.0, **thresholds: float) -> tuple[set[str], CloudWatch]:
+    """The alarms that rang at some time, of those that the job's metrics tell of.
+
+    Args:
+        kept: what ``local --keep`` left.
+        second_s: so long is a second of the run: an alarm waits minutes, a test does not.
+        thresholds: others than the stack's defaults.
+    """
+    watching = cloudwatch(**thresholds)
+    lines = [json.loads(line) for line in (kept / METRICS_FILE).read_text().splitlines()]
+    rang: set[str] = set()
+    for line in lines:
+        at_s = (line["at_ms"] - lines[0]["at_ms"]) / 1_000 * second_s
+        if at_s // 60 > watching.now_s // 60:
+            rang |= {name for name in watching.ringing() if watching.has_samples(name)}
+        watching.now_s = at_s
+        for name, values in line["metrics"].items():
+            watching.put("Application", name, values)
+    return rang, watching

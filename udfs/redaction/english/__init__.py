@@ -1,0 +1,1 @@
+"""English: what its speakers say, and what their words give away."""
