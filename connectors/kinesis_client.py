@@ -83,6 +83,12 @@ class BotoKinesis(Protocol):
 
     def create_stream(self, *, StreamName: str, ShardCount: int) -> Any: ...  # noqa: N803
     def describe_stream_summary(self, *, StreamName: str) -> Any: ...  # noqa: N803
+    def decrease_stream_retention_period(
+        self,
+        *,
+        StreamName: str,  # noqa: N803
+        RetentionPeriodHours: int,  # noqa: N803
+    ) -> Any: ...
     def list_shards(self, **request: str) -> Any: ...
     def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> Any: ...  # noqa: N803
     def get_shard_iterator(self, **request: str) -> Any: ...
@@ -125,6 +131,25 @@ class KinesisClient:
             self._sleep(_ACTIVE_POLL_S)
         msg = f"stream {name} is not active after {_ACTIVE_WAIT_S:.0f} s; look at it in the console"
         raise KinesisError(msg)
+
+    def retention_hours(self, name: str) -> int:
+        """How long the stream keeps a record.
+
+        Raises:
+            KinesisError: the stream cannot be asked.
+        """
+        with _explained(name):
+            summary = self._boto.describe_stream_summary(StreamName=name)
+        return int(summary["StreamDescriptionSummary"]["RetentionPeriodHours"])
+
+    def shorten_retention(self, name: str, hours: int) -> None:
+        """Let the stream keep its records no longer than ``hours``; older ones go at once.
+
+        Raises:
+            KinesisError: it may not be changed.
+        """
+        with _explained(name):
+            self._boto.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
 
     def open_shards(self, name: str) -> tuple[Shard, ...]:
         """The shards that take records, in Kinesis' order.

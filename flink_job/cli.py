@@ -17,6 +17,7 @@ import flink_job.redaction_commands  # noqa: F401 - they register their commands
 from connectors.kinesis_client import connect
 from connectors.replay import Heartbeats, Replayer, mix, read_injected
 from flink_job.audit_commands import audit_app
+from flink_job.capacity_commands import capacity
 from flink_job.dead_letter_commands import dead_letters_app
 from flink_job.deploy_commands import register_deploy
 from flink_job.erase_commands import erase_app
@@ -34,10 +35,17 @@ from flink_job.preflight import (
     check_output,
     check_policy,
     check_pseudonyms,
+    each_problem_once,
     examine,
 )
 from flink_job.reconcile_commands import reconcile
-from flink_job.settings import DEFAULT_PROPERTIES, parse_settings, read_properties
+from flink_job.retention_commands import retention_app
+from flink_job.settings import (
+    DEFAULT_PROPERTIES,
+    parse_settings,
+    read_properties,
+    settings_problems,
+)
 from flink_job.terminal import FAILED, WRONG_USE, console, errors, explained, print_error
 from flink_job.warehouse_commands import warehouse_app
 from udfs.call_folder import CallFolder, read_call_folders
@@ -57,10 +65,12 @@ app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(retention_app, name="retention")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(audit_app, name="audit")
 app.add_typer(erase_app, name="erase")
 app.command("reconcile")(reconcile)
+app.command()(capacity)
 app.command()(package)
 register_deploy(app)
 app.command()(export)
@@ -171,8 +181,13 @@ def check(
 ) -> None:
     """Look at settings, streams, output, warehouse and models without starting the job."""
     with explained():
-        settings = parse_settings(read_properties(properties))
-        findings = list(examine(settings))
+        groups = read_properties(properties)
+        if problems := settings_problems(groups):
+            for problem in problems:
+                print_error(problem)
+            raise typer.Exit(WRONG_USE)
+        settings = parse_settings(groups)
+        findings = list(each_problem_once(examine(settings)))
         for finding in findings:
             mark = "[green]✔[/]" if finding.problem is None else "[red]✘[/]"
             console.print(mark, end=" ")

@@ -32,6 +32,7 @@ from connectors.deployment.templates import (
     stack_groups,
 )
 from flink_job.model_arns import model_parameters
+from flink_job.retention_settings import retention_parameters
 from flink_job.savepoint import ManifestError, parse_manifest, read_manifest, what_is_lost
 from flink_job.settings import Settings, parse_settings
 
@@ -133,6 +134,7 @@ class Deployment:
             return None
         code = artifacts.put_zip(wanted.package, manifest)
         parameters |= {"CodeBucket": code.bucket, "CodeKey": code.key}
+        parameters |= retention_parameters(settings.retention, parameters)
         parameters |= model_parameters(settings, self._identity(), parameters)
         root = package_templates(self._templates, groups, artifacts.put)
         change_set = self._stack.propose("CREATE", parameters, url=root.url)
@@ -171,6 +173,7 @@ class Deployment:
         if wanted.package:
             code = artifacts.put_zip(wanted.package, manifest)
             parameters |= {"CodeBucket": code.bucket, "CodeKey": code.key}
+        parameters |= retention_parameters(settings.retention, wanted.parameters or {})
         parameters |= model_parameters(settings, self._identity(), wanted.parameters or {})
         parameters |= _NOTHING if wanted.discard_state else _LATEST
         root = package_templates(self._templates, groups, artifacts.put)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -77,6 +77,17 @@ def _examine_fusion(settings: Settings) -> Iterator[Finding]:
         yield _finding(
             f"{settings.fusion.kind} fusion {settings.fusion.path}", partial(check_fusion, settings)
         )
+
+
+def each_problem_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings without those that only show another's consequence: of the same group and key."""
+    told = set()
+    for finding in findings:
+        if (problem := finding.problem) is not None:
+            if (problem.group, problem.key) in told:
+                continue
+            told.add((problem.group, problem.key))
+        yield finding
 
 
 def preflight(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from flink_job.marked_parts import with_part
 from flink_job.settings import describe_settings
 from udfs.rows import TABLES
 
@@ -40,14 +41,7 @@ def rewritten(readme: str) -> str:
         ValueError: a marker is missing.
     """
     for name, lines in (("settings", settings_table()), ("columns", columns_table())):
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, _, rest = readme.partition(start)
-        _, found, after = rest.partition(end)
-        if not found:
-            msg = f"the README lacks {start} … {end}"
-            raise ValueError(msg)
-        body = "\n".join(lines)
-        readme = f"{before}{start}\n{body}\n{end}{after}"
+        readme = with_part(readme, name, lines)
     return readme
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from math import isclose
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from flink_job.shown_values import shown
 from udfs.fusion import LABELS
 from udfs.models.contract import Prior
 
@@ -16,7 +18,14 @@ class SettingsError(ValueError):
     """A setting cannot be used. One line: group, key, value, and what to do."""
 
     def __init__(self, group: str, key: str, value: object, remedy: str) -> None:
-        super().__init__(f"settings: group {group!r}, key {key!r}, value {value!r}: {remedy}")
+        self.group, self.key = group, key
+        super().__init__(
+            f"settings: group {_name(group)}, key {_name(key)}, value {shown(key, value)}: {remedy}"
+        )
+
+
+def _name(text: str) -> str:
+    return shown("", text)
 
 
 def key_of(name: str) -> str:
@@ -83,6 +92,29 @@ def _timestamp(value: object) -> object:
     return value
 
 
+def _endpoint(value: object) -> object:
+    if isinstance(value, str):
+        url = _url(value)
+        if url is None or url.scheme not in ("http", "https") or not url.hostname:
+            msg = "not of the form http://host:port"
+            raise ValueError(msg)
+    return value
+
+
+def _place(value: object) -> object:
+    if isinstance(value, str) and _url(value) is None:
+        msg = "not of the form s3a://bucket/prefix, nor a folder"
+        raise ValueError(msg)
+    return value
+
+
+def _url(text: str) -> SplitResult | None:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
+
+
 def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
@@ -95,6 +127,11 @@ OptionalCount = Annotated[
 ]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+OptionalEndpoint = Annotated[
+    str | None, BeforeValidator(_endpoint), BeforeValidator(_empty_is_none)
+]
+Place = Annotated[str, BeforeValidator(_place)]
+OptionalPlace = Annotated[str | None, BeforeValidator(_place), BeforeValidator(_empty_is_none)]
 OptionalPrior = Annotated[Prior | None, BeforeValidator(_prior), BeforeValidator(_empty_is_none)]
 LabelMap = Annotated[
     dict[str, Literal["negative", "neutral", "positive"]] | None,

@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_core import PydanticUndefined
@@ -32,6 +34,9 @@ from flink_job.model_settings import (
     TextModelSettings,
     check_model_settings,
 )
+from flink_job.retention_settings import RetentionSettings, check_retention
+from flink_job.service_limits import GROUP_NAME, MAX_KEY_CHARACTERS, broken_limits
+from flink_job.setting_remedies import remedy_for
 from flink_job.setting_types import (
     Count,
     Days,
@@ -39,13 +44,17 @@ from flink_job.setting_types import (
     Millis,
     Names,
     OptionalCount,
+    OptionalEndpoint,
+    OptionalPlace,
     OptionalText,
     OptionalTimestamp,
+    Place,
     PositiveMillis,
     SettingsError,
     Share,
     key_of,
 )
+from flink_job.shown_values import HIDDEN
 from udfs.envelope import Limits
 from udfs.fusion import Fuser, PriorFusion
 from udfs.fusion_loading import FusionFileError, TrainedFusion, load_fusion
@@ -53,9 +62,6 @@ from udfs.intake import IntakeRules
 from udfs.policy import DEFAULT_POLICY, Policy, PolicyError, read_policy
 
 DEFAULT_PROPERTIES = Path("/etc/flink/application_properties.json")
-MAX_VALUE_CHARACTERS = 2_048
-MAX_KEYS = 50
-MAX_GROUPS = 50
 LOCAL_BATCH_ROWS = 16
 REMOTE_BATCH_ROWS = 512
 OF_LANGUAGE = "models_text_of_language"
@@ -70,9 +76,9 @@ class StreamSettings(Group):
     audio_stream: Annotated[str, Field(min_length=1, description="Kinesis stream of the audio")]
     text_stream: Annotated[str, Field(min_length=1, description="Kinesis stream of the text")]
     region: Annotated[str, Field(min_length=1, description="AWS region")] = "us-east-1"
-    endpoint: Annotated[OptionalText, Field(description="for a local stand-in; unset on AWS")] = (
-        None
-    )
+    endpoint: Annotated[
+        OptionalEndpoint, Field(description="for a local stand-in; unset on AWS")
+    ] = None
     initial_position: Annotated[
         Literal["LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"],
         Field(description="where the very first start begins to read"),
@@ -97,7 +103,7 @@ class StreamSettings(Group):
 class LakeSettings(Group):
     """Where the rows go."""
 
-    root: Annotated[str, Field(min_length=1, description="s3a://bucket/prefix or a folder")]
+    root: Annotated[Place, Field(min_length=1, description="s3a://bucket/prefix or a folder")]
     auto_compaction: Annotated[
         bool, Field(description="join the small files of one checkpoint")
     ] = True
@@ -136,10 +142,10 @@ class WarehouseSettings(Group):
         str, Field(min_length=1, description="Redshift: role that reads the staged objects")
     ] = "default"
     staging_root: Annotated[
-        OptionalText, Field(description="Redshift: s3://bucket/prefix for rows on their way")
+        OptionalPlace, Field(description="Redshift: s3://bucket/prefix for rows on their way")
     ] = None
     endpoint: Annotated[
-        OptionalText, Field(description="of a local stand-in for the Data API; unset on AWS")
+        OptionalEndpoint, Field(description="of a local stand-in for the Data API; unset on AWS")
     ] = None
     batch_rows: Annotated[Count, Field(description="so many rows are loaded at once")] = 5_000
     batch_bytes: Annotated[
@@ -404,6 +410,7 @@ class Settings(Group):
     policy: PolicySettings = PolicySettings()
     pseudonyms: PseudonymSettings = PseudonymSettings()
     erasure: ErasureSettings = ErasureSettings()
+    retention: RetentionSettings = RetentionSettings()
     flink: FlinkSettings = FlinkSettings()
 
     @property
@@ -506,6 +513,15 @@ def describe_settings() -> Iterator[SettingDoc]:
             yield SettingDoc(key_of(group), key_of(name), text, setting.description or "")
 
 
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which keys stood twice in it."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(key for key, _ in pairs)
+        self.repeated = [key for key, count in counts.items() if count > 1]
+
+
 def read_properties(path: Path) -> dict[str, dict[str, str]]:
     """The groups of a file in the service's format.
 
@@ -513,26 +529,37 @@ def read_properties(path: Path) -> dict[str, dict[str, str]]:
         SettingsError: the file cannot be read, or is not of that format.
     """
     where = str(path)
+    form = 'write [{"PropertyGroupId": "lake", "PropertyMap": {"root": "s3a://…"}}, …]'
+    groups: dict[str, dict[str, str]] = {}
+    entries = _read_json(path)
+    if not isinstance(entries, list):
+        raise SettingsError("(file)", "path", where, form)
+    for entry in entries:
+        known = isinstance(entry, _Object) and isinstance(entry.get("PropertyMap"), _Object)
+        if not known or not isinstance(entry.get("PropertyGroupId"), str):
+            raise SettingsError("(file)", "path", where, form)
+        group, properties = entry["PropertyGroupId"], entry["PropertyMap"]
+        if group in groups:
+            raise SettingsError(group, "(group)", group, "stands twice; keep one")
+        for key in properties.repeated:
+            raise SettingsError(group, key, properties[key], "stands twice; keep one")
+        groups[group] = dict(properties)
+    return groups
+
+
+def _read_json(path: Path) -> Any:
+    where = str(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Object)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SettingsError("(file)", "path", where, f"{reason}; give --properties FILE") from None
-    except ValueError:
-        raise SettingsError("(file)", "path", where, "not JSON; mend the file") from None
-    remedy = 'write [{"PropertyGroupId": "lake", "PropertyMap": {"root": "s3a://…"}}, …]'
-    groups: dict[str, dict[str, str]] = {}
-    if not isinstance(entries, list):
-        raise SettingsError("(file)", "path", where, remedy)
-    for entry in entries:
-        known = isinstance(entry, dict) and isinstance(entry.get("PropertyMap"), dict)
-        if not known or not isinstance(entry.get("PropertyGroupId"), str):
-            raise SettingsError("(file)", "path", where, remedy)
-        group = entry["PropertyGroupId"]
-        if group in groups:
-            raise SettingsError(group, "(group)", group, "stands twice; keep one")
-        groups[group] = entry["PropertyMap"]
-    return groups
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        what = f"not JSON at {place}: {error.msg}; mend the file"
+        raise SettingsError("(file)", "path", where, what) from None
+    except (ValueError, RecursionError):
+        raise SettingsError("(file)", "path", where, "not JSON in UTF-8; mend the file") from None
 
 
 def parse_settings(groups: Mapping[str, Mapping[str, str]]) -> Settings:
@@ -541,114 +568,176 @@ def parse_settings(groups: Mapping[str, Mapping[str, str]]) -> Settings:
     Raises:
         SettingsError: the first thing that is wrong.
     """
-    _check_service_limits(groups)
+    problems: list[SettingsError] = []
+    settings = _read(groups, problems)
+    if settings is None or problems:
+        raise problems[0]
+    return settings
+
+
+def settings_problems(groups: Mapping[str, Mapping[str, str]]) -> list[SettingsError]:
+    """Everything that is wrong in property groups, so that it can be mended in one go."""
+    problems: list[SettingsError] = []
+    _read(groups, problems)
+    return problems
+
+
+def _read(
+    groups: Mapping[str, Mapping[str, str]], problems: list[SettingsError]
+) -> Settings | None:
+    """The settings, or None; what is wrong is added to ``problems``."""
+    problems += broken_limits(groups)
     known = {
         "models.text.<language>" if name == OF_LANGUAGE else key_of(name): field.annotation
         for name, field in Settings.model_fields.items()
     }
     parsed: dict[str, Any] = {OF_LANGUAGE: {}}
     for group, properties in groups.items():
-        if group in FOREIGN_GROUPS:
+        if group in FOREIGN_GROUPS or not GROUP_NAME.fullmatch(group):
             continue
         if language := LANGUAGE_GROUP.fullmatch(group):
-            of_language = _parse_group(group, LanguageModelSettings, properties)
-            parsed[OF_LANGUAGE][language[1]] = of_language
-            continue
-        if group not in known:
-            raise SettingsError(group, "(group)", group, f"unknown; known: {_list(known)}")
-        parsed[group.replace(".", "_")] = _parse_group(group, known[group], properties)
+            found = _read_group(group, LanguageModelSettings, properties, problems)
+            parsed[OF_LANGUAGE][language[1]] = found
+        elif group in known:
+            found = _read_group(group, known[group], properties, problems)
+            parsed[group.replace(".", "_")] = found
+        else:
+            problems.append(SettingsError(group, "(group)", group, _unknown("group", group, known)))
     for name, field in Settings.model_fields.items():
         if field.is_required() and name not in parsed:
-            parsed[name] = _parse_group(key_of(name), field.annotation, {})
-    settings = Settings(**parsed)
-    _check_together(settings)
-    return settings
+            parsed[name] = _read_group(key_of(name), field.annotation, {}, problems)
+    return None if problems else Settings(**parsed)
 
 
-def _check_service_limits(groups: Mapping[str, Mapping[str, str]]) -> None:
-    if len(groups) > MAX_GROUPS:
-        raise SettingsError(
-            "(all)", "(groups)", len(groups), f"the service takes {MAX_GROUPS} groups"
-        )
-    for group, properties in groups.items():
-        if len(properties) > MAX_KEYS:
-            raise SettingsError(
-                group, "(keys)", len(properties), f"the service takes {MAX_KEYS} keys a group"
-            )
-        for key, value in properties.items():
-            if not isinstance(value, str):
-                raise SettingsError(group, key, value, "write the value as a string in quotes")
-            if len(value) > MAX_VALUE_CHARACTERS:
-                raise SettingsError(
-                    group,
-                    key,
-                    f"{value[:20]}…",
-                    f"the service takes {MAX_VALUE_CHARACTERS} characters",
-                )
-
-
-def _parse_group(group: str, group_class: Any, properties: Mapping[str, str]) -> Any:
+def _read_group(
+    group: str, group_class: Any, properties: Mapping[str, str], problems: list[SettingsError]
+) -> Group | None:
+    """The group, or None; what is wrong is added to ``problems``."""
     keys = {key_of(name) for name in group_class.model_fields}
     for key in properties:
-        if key not in keys:
-            raise SettingsError(group, key, properties[key], f"unknown key; known: {_list(keys)}")
+        if key not in keys and 1 <= len(key) <= MAX_KEY_CHARACTERS:
+            remedy = _unknown("key", key, keys)
+            problems.append(SettingsError(group, key, properties[key], remedy))
+    # those of another type are told as a limit of the service
+    known = {key: properties[key] for key in keys if isinstance(properties.get(key), str)}
     try:
-        return group_class(**properties)
+        found: Group = group_class(**known)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
-        if first["type"] == "missing":
-            raise SettingsError(group, key, "", "is required; set it") from None
-        remedy = str(first["msg"])
-        remedy = remedy.removeprefix("Value error, ")
-        raise SettingsError(group, key, properties[key], remedy[0].lower() + remedy[1:]) from None
+        first_of_key = {str(one["loc"][0]): one for one in reversed(error.errors())}
+        for key in sorted(first_of_key.keys() - (properties.keys() - known.keys())):
+            value = known.get(key, "")
+            problems.append(SettingsError(group, key, value, remedy_for(first_of_key[key])))
+        return None
+    try:
+        _check_group(group, found)
+    except SettingsError as error:
+        problems.append(error)
+    return found
 
 
-def _check_together(settings: Settings) -> None:
-    streams = settings.streams
+def _check_group(group: str, found: Group) -> None:
+    """What must go together in a group.
+
+    Raises:
+        SettingsError: it does not.
+    """
+    match found:
+        case StreamSettings():
+            _check_streams(found)
+        case FusionSettings():
+            _check_fusion(found)
+        case LimitSettings():
+            _check_limits(found)
+        case PseudonymSettings():
+            _check_pseudonyms(found)
+        case ErasureSettings():
+            _check_erasure(found)
+        case RetentionSettings():
+            check_retention(found)
+        case WarehouseSettings():
+            _check_warehouse(found)
+        case TextModelSettings():
+            check_model_settings(group, found, found.languages)
+        case LanguageModelSettings():
+            check_model_settings(group, found, (group.rpartition(".")[2],))
+        case AudioModelSettings():
+            check_model_settings(group, found, ())
+
+
+def _check_streams(streams: StreamSettings) -> None:
     if streams.initial_position == "AT_TIMESTAMP" and not streams.initial_timestamp:
         raise SettingsError(
-            "streams", "initial.timestamp", "", "is required with initial.position AT_TIMESTAMP"
+            "streams",
+            "initial.timestamp",
+            "",
+            "is required with initial.position AT_TIMESTAMP; set it",
         )
-    if settings.fusion.kind != "prior" and not settings.fusion.path:
-        raise SettingsError(
-            "fusion", "path", "", f"is required with kind {settings.fusion.kind}; set it"
-        )
-    if settings.limits.min_sample_rate_hz > settings.limits.max_sample_rate_hz:
+
+
+def _check_fusion(fusion: FusionSettings) -> None:
+    if fusion.kind != "prior" and not fusion.path:
+        raise SettingsError("fusion", "path", "", f"is required with kind {fusion.kind}; set it")
+
+
+def _check_limits(limits: LimitSettings) -> None:
+    if limits.min_sample_rate_hz > limits.max_sample_rate_hz:
         raise SettingsError(
             "limits",
             "min.sample.rate.hz",
-            settings.limits.min_sample_rate_hz,
+            limits.min_sample_rate_hz,
             "is above max.sample.rate.hz; lower it",
         )
-    if settings.pseudonyms.key_file and settings.pseudonyms.secret_arn:
+
+
+_KEY_IN_BASE64 = re.compile(r"[A-Za-z0-9+/]{22,}={1,2}")
+
+
+def _check_pseudonyms(pseudonyms: PseudonymSettings) -> None:
+    for key in ("key_file", "secret_arn"):
+        _refuse_key_itself("pseudonyms", key_of(key), getattr(pseudonyms, key))
+    for key in ("former_key_files", "former_secret_arns"):
+        for place in getattr(pseudonyms, key):
+            _refuse_key_itself("pseudonyms", key_of(key), place)
+    if pseudonyms.key_file and pseudonyms.secret_arn:
         raise SettingsError(
-            "pseudonyms",
-            "secret.arn",
-            settings.pseudonyms.secret_arn,
-            "stands beside key.file; keep one",
+            "pseudonyms", "secret.arn", pseudonyms.secret_arn, "stands beside key.file; keep one"
         )
-    if settings.erasure.signing_kms_key_arn and settings.erasure.signing_key_file:
+
+
+def _check_erasure(erasure: ErasureSettings) -> None:
+    _refuse_key_itself("erasure", "signing.key.file", erasure.signing_key_file)
+    if erasure.signing_kms_key_arn and erasure.signing_key_file:
         raise SettingsError(
             "erasure",
             "signing.key.file",
-            settings.erasure.signing_key_file,
+            erasure.signing_key_file,
             "stands beside signing.kms.key.arn; keep one",
         )
-    _check_warehouse(settings.warehouse)
-    check_model_settings("models.audio", settings.models_audio, ())
-    check_model_settings("models.text", settings.models_text, settings.models_text.languages)
-    for language, group in settings.models_text_of_language.items():
-        check_model_settings(f"models.text.{language}", group, (language,))
+
+
+def _refuse_key_itself(group: str, key: str, place: str | None) -> None:
+    if place and _KEY_IN_BASE64.fullmatch(place):
+        remedy = "is the key itself; keep it in a file or secret and name that"
+        raise SettingsError(group, key, HIDDEN, remedy)
+
+
+_WAREHOUSE_URLS = (
+    "use redshift://workgroup/NAME/DATABASE, redshift://cluster/NAME/DATABASE or "
+    "postgresql://user@host/database"
+)
 
 
 def _check_warehouse(warehouse: WarehouseSettings) -> None:
     if warehouse.url is None:
         return
-    url = urlsplit(warehouse.url)
-    if url.password:
+    try:
+        url = urlsplit(warehouse.url)
+    except ValueError:
+        raise SettingsError("warehouse", "url", warehouse.url, _WAREHOUSE_URLS) from None
+    # a password with a slash in it ends up in the path, and its user as the host
+    if url.password or "@" in url.path or "password" in parse_qs(url.query):
         raise SettingsError(
-            "warehouse", "url", _without_password(url), "no password here; set PGPASSWORD"
+            "warehouse", "url", warehouse.url, "no password here; set PGPASSWORD or ~/.pgpass"
         )
     if url.scheme in ("postgresql", "postgres"):
         return
@@ -658,8 +747,7 @@ def _check_warehouse(warehouse: WarehouseSettings) -> None:
             "warehouse",
             "url",
             warehouse.url,
-            "use redshift://workgroup/NAME/DATABASE, redshift://cluster/NAME/DATABASE or "
-            "postgresql://user@host/database",
+            _WAREHOUSE_URLS,
         )
     if warehouse.staging_root is None:
         raise SettingsError(
@@ -667,9 +755,7 @@ def _check_warehouse(warehouse: WarehouseSettings) -> None:
         )
 
 
-def _without_password(url: SplitResult) -> str:
-    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
-
-
-def _list(names: Any) -> str:
-    return ", ".join(sorted(names))
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    meant = f"do you mean {near[0]}? " if near else ""
+    return f"unknown {what}; {meant}known: {', '.join(sorted(known))}"

@@ -18,6 +18,7 @@ from connectors.kinesalite import KinesaliteError
 from connectors.kinesis_client import KinesisError
 from connectors.lake_files import LakeError
 from connectors.replay import InjectError
+from connectors.retention import RetentionError
 from connectors.warehouse.contract import LoadError, WarehouseError
 from flink_job.local import LocalJobError
 from flink_job.savepoint import ManifestError
@@ -50,7 +51,16 @@ _WRONG_USE = (
     TrainingError,
     WarehouseError,
 )
-_FAILED = (DeployError, LocalJobError, KinesisError, LakeError, LoadError, PackageError, WheelError)
+_FAILED = (
+    DeployError,
+    LocalJobError,
+    KinesisError,
+    LakeError,
+    LoadError,
+    PackageError,
+    RetentionError,
+    WheelError,
+)
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def _target(spec: WarehouseSpec) -> dict[str, str]:
     parts = _URL.fullmatch(spec.url)
     if parts is None:
         msg = (
-            f"the warehouse's URL is {spec.url!r}; "
+            "the warehouse's URL is not Redshift's; "
             "use redshift://cluster/NAME/DATABASE or redshift://workgroup/NAME/DATABASE"
         )
         raise WarehouseError(msg)

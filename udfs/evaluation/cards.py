@@ -13,6 +13,8 @@ from udfs.evaluation.measures import Estimate
 from udfs.training.card import write_scores
 from udfs.training.errors import TrainingError
 
+FEW_GROUPS = 4
+"""So many groups of a column stand in the card; of more, the one that is served worst."""
 _MEASURES = ("rows", "macro_f1", "calibration_error", "recall", "precision")
 
 
@@ -31,13 +33,26 @@ def add_to_card(evaluation: Evaluation, model: Path) -> None:
         msg = f"{file} cannot be read: name the folder of a model that train wrote"
         raise TrainingError(msg) from None
     conditions = {
-        condition: {name: found["all"][name] for name in _MEASURES}
+        condition: {name: found["all"][name] for name in _MEASURES} | {"groups": _groups(found)}
         for condition, found in evaluation["conditions"].items()
     }
     kept = {"conditions": conditions, "calm": evaluation["calm"]}
     scores.setdefault("evaluations", {})[title_of(evaluation)] = plain_values(kept)
     file.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     write_scores(model, evaluations_table(scores["evaluations"]))
+
+
+def _groups(found: Mapping[str, Any]) -> dict[str, Any]:
+    """By column: every group where they are few, else the one that is served worst."""
+    kept = {}
+    for column, groups in found["groups"].items():
+        values = groups["values"]
+        if len(values) > FEW_GROUPS:
+            values = {name: values[name] for name in (groups.get("worst"),) if name}
+        kept[column] = {
+            name: {measure: one[measure] for measure in _MEASURES} for name, one in values.items()
+        }
+    return kept
 
 
 def title_of(evaluation: Evaluation) -> str:
@@ -55,11 +70,13 @@ def evaluations_table(evaluations: Mapping[str, Any]) -> str:
     for title, evaluation in evaluations.items():
         lines.append(f"| **{title}** | | | | |")
         for condition, measured in evaluation["conditions"].items():
-            recalls = " / ".join(number(Estimate(**one)) for one in measured["recall"].values())
-            lines.append(
-                f"| {condition} | {with_interval(Estimate(**measured['macro_f1']))} | {recalls} | "
-                f"{number(Estimate(**measured['calibration_error']))} | {measured['rows']} |"
-            )
+            lines.append(_line(condition, measured))
+            for column, groups in measured.get("groups", {}).items():
+                worst = "worst " if len(groups) == 1 else ""
+                lines += (
+                    _line(f"{condition}, {worst}{column} {name}", one)
+                    for name, one in groups.items()
+                )
         if calm := evaluation["calm"]:
             shares = " / ".join(number(Estimate(**one)) for one in calm["share"].values())
             lines.append(
@@ -67,3 +84,11 @@ def evaluations_table(evaluations: Mapping[str, Any]) -> str:
                 f"{calm['rows']} |"
             )
     return "\n".join(lines)
+
+
+def _line(what: str, measured: Mapping[str, Any]) -> str:
+    recalls = " / ".join(number(Estimate(**one)) for one in measured["recall"].values())
+    return (
+        f"| {what} | {with_interval(Estimate(**measured['macro_f1']))} | {recalls} | "
+        f"{number(Estimate(**measured['calibration_error']))} | {measured['rows']} |"
+    )

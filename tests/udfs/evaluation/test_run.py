@@ -96,6 +96,8 @@ def test_an_evaluation_goes_into_the_card_of_a_trained_model(folder, tmp_path):
     assert (tmp_path / "README.md").read_text() == once
     assert "**tones.csv, speaker and sentence unseen, operating prior no prior**" in once
     assert "| calm calls" in once
+    for group in found["conditions"]["clean"]["groups"]["gender"]["values"]:
+        assert f"| clean, gender {group} |" in once
     assert "## Use and limits" not in once.partition("<!-- /scores -->")[0]
 
 
