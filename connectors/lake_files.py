@@ -72,16 +72,19 @@ def compacted_name(finished_ns: int, digest: str) -> str:
 class Lake:
     """The files under an output root."""
 
-    def __init__(self, root: Root, kms_key_arn: str | None = None) -> None:
+    def __init__(
+        self, root: Root, kms_key_arn: str | None = None, region: str | None = None
+    ) -> None:
         """Look nowhere yet.
 
         Args:
             root: the output root.
             kms_key_arn: the KMS key that objects are encrypted with; None leaves it to the bucket.
+            region: the bucket's; None: from where AWS' tools look for it, which a worker lacks.
         """
         self._in_object_store = is_object_store(str(root))
         self._encryption = encryption(kms_key_arn)
-        self._filesystem, self.base = _open_root(root)
+        self._filesystem, self.base = _open_root(root, region)
 
     def files(self, folder: str) -> list[LakeFile]:
         """All finished files of a table's folder, in their order.
@@ -220,9 +223,9 @@ def _order(file: LakeFile) -> tuple[int, bool, str]:
     return file.finished_ns, file.is_compacted, file.path
 
 
-def _open_root(root: Root) -> tuple[fs.FileSystem, str]:
+def _open_root(root: Root, region: str | None) -> tuple[fs.FileSystem, str]:
     if is_object_store(str(root)):
-        return arrow_filesystem(), str(root).partition("://")[2].rstrip("/")
+        return arrow_filesystem(region), str(root).partition("://")[2].rstrip("/")
     if "://" in str(root):
         filesystem, path = fs.FileSystem.from_uri(str(root))
         return filesystem, path.rstrip("/")

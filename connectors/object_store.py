@@ -29,14 +29,17 @@ def is_object_store(root: str) -> bool:
     return root.partition("://")[0] in SCHEMES
 
 
-def arrow_filesystem() -> fs.S3FileSystem:
+def arrow_filesystem(region: str | None = None) -> fs.S3FileSystem:
     """S3 for pyarrow.
+
+    Args:
+        region: the bucket's; None: from where AWS' tools look for it, which a worker lacks.
 
     Raises:
         OSError: at its first use, where the bucket cannot be reached.
     """
     endpoint = os.environ.get(ENDPOINT_VARIABLE)
-    return fs.S3FileSystem(endpoint_override=endpoint) if endpoint else fs.S3FileSystem()
+    return fs.S3FileSystem(endpoint_override=endpoint, region=region)
 
 
 def encryption(kms_key_arn: str | None) -> dict[str, str]:

@@ -186,7 +186,7 @@ def read_list(source: SuppressionSource) -> SuppressionList:
         LakeError: it cannot be read.
         PseudonymKeyError: a key cannot be.
     """
-    files = SuppressionFiles(Lake(source.root, source.kms_key_arn)).read()
+    files = SuppressionFiles(Lake(source.root, source.kms_key_arn, source.region)).read()
     entries = [entry for listed in files.values() for entry in listed]
     return SuppressionList(entries, read_keys(source.keys) if entries else ())
 
@@ -204,7 +204,7 @@ def suppression_of(source: SuppressionSource | None) -> Suppression:
 @cache
 def _watched(source: SuppressionSource) -> SuppressionWatch:
     """One a process, however many steps of the job it runs: each look is a request to S3."""
-    lake = Lake(source.root, source.kms_key_arn)
+    lake = Lake(source.root, source.kms_key_arn, source.region)
     watch = SuppressionWatch(SuppressionFiles(lake), lambda: read_keys(source.keys))
     threading.Thread(
         target=_keep_looking, args=(watch, source.refresh_s), name="suppression", daemon=True

@@ -15,4 +15,5 @@ class SuppressionSource(NamedTuple):
     refresh_s: float
     keys: tuple[KeySource, ...]
     """Of the pseudonyms, the current one first."""
-    kms_key_arn: str | None = None
+    kms_key_arn: str | None
+    region: str

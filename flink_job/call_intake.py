@@ -63,6 +63,8 @@ IDLE_GRID_MS = 10_000
 """Every record moves the idle deadline of a call that goes on: a coarser grid, fewer timers."""
 BEHIND_MS = 1_000
 """A record this far behind stream time shows that stream time was wrong."""
+LOOK_GRID_MS = 30_000
+"""Clock time: an open call of which nothing comes is looked at so often, lest it was erased."""
 END_OF_STREAM_MS = 2**63 - 1
 """The last watermark, sent when the job is drained: no stream time comes after it."""
 
@@ -100,6 +102,8 @@ class CallIntake(KeyedProcessFunction):
         self._distrust_until_ms = 0
         self._wakes: dict[str, int] = {}
         """By open call, the timer of stream time registered last."""
+        self._looks: dict[str, int] = {}
+        """By open call, the timer of clock time after which it is looked at in any case."""
         self._metrics = metrics_in(runtime_context.get_metrics_group())
         begin(self._metrics, CALLS_OPENED, CALLS_CLOSED)
         self._metrics.show(CALLS_OPEN, lambda: len(self._wakes))
@@ -180,7 +184,7 @@ class CallIntake(KeyedProcessFunction):
 
     def _forget(self, ctx: Any) -> Iterator[Any]:
         """Keep nothing of an erased call, and tell the step behind."""
-        self._wakes.pop(ctx.get_current_key(), None)
+        self._stop_waking(ctx)
         if self._call.value() is None:
             return
         self._call.clear()
@@ -210,7 +214,7 @@ class CallIntake(KeyedProcessFunction):
             self._bury(self._intake.tombstone(call, closed_at_ms), ctx)
         elif call.is_blank:
             self._call.clear()
-            self._wakes.pop(key, None)
+            self._stop_waking(ctx)
         else:
             self._call.update(encode_state(call))
             self._register(call, ctx, now_ms, stream_ms)
@@ -222,6 +226,10 @@ class CallIntake(KeyedProcessFunction):
             at_ms = max(deadline_ms, stream_ms + 1)
             grid_ms = IDLE_GRID_MS if call.ended is None else DEADLINE_GRID_MS
             self._wake_at(_on_grid(at_ms, grid_ms), ctx)
+        look_at_ms = _on_grid(now_ms + 1, LOOK_GRID_MS)
+        if self._looks.get(ctx.get_current_key()) != look_at_ms:
+            self._looks[ctx.get_current_key()] = look_at_ms
+            ctx.timer_service().register_processing_time_timer(look_at_ms)
         gap_deadline_ms = self._intake.gap_deadline_ms(call)
         if gap_deadline_ms is not None:
             ctx.timer_service().register_processing_time_timer(max(gap_deadline_ms, now_ms + 1))
@@ -236,10 +244,17 @@ class CallIntake(KeyedProcessFunction):
             self._wakes[key] = at_ms
             ctx.timer_service().register_event_time_timer(at_ms)
 
+    def _stop_waking(self, ctx: Any) -> None:
+        key = ctx.get_current_key()
+        self._wakes.pop(key, None)
+        look_at_ms = self._looks.pop(key, None)
+        if look_at_ms is not None:
+            ctx.timer_service().delete_processing_time_timer(look_at_ms)
+
     def _bury(self, tombstone: Tombstone, ctx: Any) -> None:
         """Keep the tombstone until its day is over."""
         over_ms = tombstone.closed_at_ms + self._calls.tombstone_ms
-        self._wakes.pop(ctx.get_current_key(), None)
+        self._stop_waking(ctx)
         if ctx.timer_service().current_watermark() >= min(over_ms, END_OF_STREAM_MS):
             self._call.clear()
             return

@@ -463,6 +463,7 @@ class Settings(Group):
             self.erasure.refresh_ms / 1_000,
             self.pseudonym_keys(),
             self.lake.kms_key_arn,
+            self.streams.region,
         )
 
     def audio_backend(self) -> BackendSpec:

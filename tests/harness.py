@@ -207,6 +207,10 @@ class KeyedHarness:
     def register_processing_time_timer(self, time_ms: int) -> None:
         self._register(self._clock_timers, self._bundle_clock_timers, time_ms)
 
+    def delete_processing_time_timer(self, time_ms: int) -> None:
+        self._clock_timers.discard((self._key, time_ms))
+        self._bundle_clock_timers.discard((self._key, time_ms))
+
     def _register(self, timers: set[Timer], of_bundle: set[Timer], time_ms: int) -> None:
         assert type(time_ms) is int
         assert NO_WATERMARK_MS <= time_ms <= END_OF_STREAM_MS, "a timer is a 64-bit number"

@@ -41,7 +41,7 @@ from udfs.rows import ALL_PARTICIPANTS, CALLS, LEDGER, REJECTS, SEGMENTS, WAREHO
 PERSON = "erin-0815"
 ERASED, OPEN, KEPT, WITNESS = "erased-call", "open-call", "kept-call", "witness-call"
 OPEN_UNTIL_MS = 12_000
-SETTLE_S = 18.0
+SETTLE_S = 15.0
 """A look at the list, a pulse of an open call, a checkpoint and a load of a local job."""
 LIMIT_S = 180.0
 
@@ -84,6 +84,19 @@ def is_closed(root: str, spec: WarehouseSpec, call_id: str) -> bool:
     return key in newest_rows(root, LEDGER) and all(
         key in rows_by_key(spec, table) for table in (CALLS, LEDGER)
     )
+
+
+def erased_with_patience(stores: Stores, signer: LocalSigner) -> Outcome:
+    """As a user does where it says so: run again, on a busy machine."""
+    request = Request("person", PERSON, "on request", "test")
+    deadline_s = time.monotonic() + LIMIT_S
+    while True:
+        outcome = Outcome()
+        steps = list(Eraser(stores, signer, SETTLE_S).erase(request, outcome))
+        if steps[-1] == "done":
+            return outcome
+        assert time.monotonic() < deadline_s, outcome.pending
+        time.sleep(2.0)
 
 
 @pytest.fixture
@@ -141,10 +154,8 @@ def test_erased_beside_the_job_and_not_brought_back(tmp_path: Path, spec: Wareho
                     (KEY,),
                     LakeRules(min_age_s=0),
                 )
-                signer, outcome = LocalSigner(SIGNING_KEY), Outcome()
-                request = Request("person", PERSON, "on request", "test")
-                steps = list(Eraser(stores, signer, SETTLE_S).erase(request, outcome))
-                assert steps[-1] == "done", outcome.pending
+                signer = LocalSigner(SIGNING_KEY)
+                outcome = erased_with_patience(stores, signer)
 
                 replayer.send((*erased, *half_open, *kept), None)
                 replayer.send(witness, None)

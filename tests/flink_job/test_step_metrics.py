@@ -145,8 +145,9 @@ def test_a_models_batch_is_counted_with_its_time() -> None:
     udf = ScoreText(lambda metrics: {"*": Slow()})
     udf.open(group)
 
-    udf.eval(pd.Series(["one", None, "two"], dtype=object), pd.Series(["en", None, "en"]))
-    udf.eval(pd.Series([None], dtype=object), pd.Series([None]))
+    may_send_raw = pd.Series([True, None, True], dtype=object)
+    udf.eval(pd.Series(["one", None, "two"]), pd.Series(["en", None, "en"]), may_send_raw)
+    udf.eval(pd.Series([None]), pd.Series([None]), pd.Series([None]))
     group.end_bundle()
 
     text = MODELS["text"]

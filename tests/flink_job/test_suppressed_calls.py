@@ -107,6 +107,21 @@ def test_and_with_a_pulse(job: JobRun, listed: Listed) -> None:
     assert job.held(CALL) == ({}, {})
 
 
+def test_and_where_nothing_comes_within_half_a_minute_of_the_clock(
+    job: JobRun, listed: Listed
+) -> None:
+    """Pulses may be over: those of records that came before there was a stream time."""
+    job.send(call_started(), *(chunk(k) for k in range(6)))
+    for _ in range(3):
+        job.advance_clock(30_000)
+    assert job.held(CALL)[0]
+    listed.suppress_call()
+
+    job.advance_clock(30_000)
+
+    assert job.held(CALL) == ({}, {})
+
+
 def test_rows_that_wait_are_not_shown_any_more(listed: Listed) -> None:
     job = JobRun(calls=CallSettings(text_wait_ms=3_000))
     job.send(call_started(), *(chunk(k) for k in range(6)))
