@@ -72,12 +72,17 @@ models: setup ## Train the shipped models anew and measure them (needs the train
 	  --conditions all --calm build/data/harper_valley_text.csv --output build/evaluation/text --card $(TEXT)
 	$(VENV)/call-sentiment evaluate text --manifest build/data/service_phrases.csv --split phrases --model $(TEXT) \
 	  --output build/evaluation/phrases --card $(TEXT)
+	$(VENV)/call-sentiment evaluate text --manifest udfs/evaluation/irony.en.csv --model $(TEXT) \
+	  --output build/evaluation/irony --card $(TEXT)
+	$(VENV)/python -m flink_job.data_card deploy/DATA_CARD.md
 
 .PHONY: format
 format: setup ## Put the code, the README's tables and what watches the job in order
 	$(VENV)/ruff check --fix $(CODE)
 	$(VENV)/ruff format $(CODE)
 	$(VENV)/python -m flink_job.readme_tables README.md
+	$(VENV)/python -m flink_job.capacity.document deploy/CAPACITY.md
+	$(VENV)/python -m flink_job.data_card deploy/DATA_CARD.md
 	$(VENV)/python -m flink_job.monitoring deploy
 
 .PHONY: lock

@@ -102,7 +102,8 @@ def _endpoint(value: object) -> object:
 
 
 def _place(value: object) -> object:
-    if isinstance(value, str) and _url(value) is None:
+    url = _url(value) if isinstance(value, str) else None
+    if isinstance(value, str) and (url is None or url.scheme not in ("", "file", "s3", "s3a")):
         msg = "not of the form s3a://bucket/prefix, nor a folder"
         raise ValueError(msg)
     return value

@@ -354,7 +354,6 @@ class ErasureSettings(Group):
     ] = 15_000
     settle_ms: Annotated[
         Millis,
-        Names,
         Field(
             description="erase waits so long between suppressing and removing: a look of the job "
             "at the list, a pulse (10 s), a checkpoint and a load"

@@ -10,6 +10,7 @@ from flink_job.capacity import service
 from flink_job.capacity.figures import Figures
 from flink_job.capacity.shards import fill_of_fullest_shard, needed_shards
 from flink_job.capacity.traffic import StreamLoad, Traffic
+from flink_job.retention_settings import RetentionSettings
 
 Backend = Literal["local", "sagemaker"]
 StreamMode = Literal["on-demand", "provisioned"]
@@ -27,6 +28,7 @@ ROWS_A_CALL: Final = 6
 """Of summary and ledger: two participants and all, each."""
 TOMBSTONE_BYTES: Final = 300
 TOMBSTONE_S: Final = 86_400
+_KEPT: Final = RetentionSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ class Deployment:
     batch_wait_s: float = 10.0
     load_s: float = 5.0
     """Until a batch is loaded and the next may begin; a guess: see ``load_ledger``."""
-    retention_hours: int = 48
-    table_days: int = 400
+    retention_hours: int = _KEPT.audio_stream_hours
+    table_days: int = _KEPT.segments_days
 
     def __post_init__(self) -> None:
         """Raises ValueError: a number that no deployment can have."""

@@ -195,6 +195,20 @@ def test_update_takes_a_snapshot_and_keeps_what_was_not_named(world: World, tmp_
     assert {"PropertyGroupId": "time", "PropertyMap": groups["time"]} in found
 
 
+def test_the_group_retention_is_the_stacks_parameters(world: World, tmp_path: Path) -> None:
+    kept = {"retention": {"segments.days": "60", "audio.stream.hours": "24"}}
+    world.deployment().deploy(Wanted(package(tmp_path, "one"), groups=kept))
+    first = world.parameters()
+
+    world.deployment().update(Wanted(groups={"retention": {"segments.days": "30"}}))
+
+    assert (first["SegmentDays"], first["AudioStreamHours"]) == ("60", "24")
+    assert world.parameters()["SegmentDays"] == "30"
+    assert world.parameters()["AudioStreamHours"] == "48"
+    with pytest.raises(SettingsError, match="RejectDays says 90; set this alone"):
+        world.deployment().update(Wanted(parameters={"RejectDays": "90"}))
+
+
 def test_nothing_new_is_no_update(world: World, tmp_path: Path) -> None:
     world.deployment().deploy(Wanted(package(tmp_path, "one")))
     world.deployment().update(Wanted(parameters={"Parallelism": "3"}))
