@@ -24,19 +24,19 @@ demo: setup ## Run the job on the sample calls and draw the result: build/demo/r
 
 .PHONY: test
 test: setup ## Run all tests
-	$(RUN) $(VENV)/pytest -n auto -m "not flink"
-	$(RUN) $(VENV)/pytest -n 2 -m flink
+	$(RUN) $(VENV)/pytest -n auto --dist worksteal -m "not flink"
+	$(RUN) $(VENV)/pytest -n 2 --dist worksteal -m flink
 
 .PHONY: check
 check: setup ## Lint, format, types and the quick tests: under 2 minutes
 	$(VENV)/ruff check $(CODE)
 	$(VENV)/ruff format --check $(CODE)
 	$(VENV)/mypy
-	$(RUN) $(VENV)/pytest -q -n auto -m "not flink and not slow"
+	$(RUN) $(VENV)/pytest -q -n auto --dist worksteal -m "not flink and not slow"
 
 .PHONY: test-flink
 test-flink: setup ## Run only the tests that start a real Flink
-	$(RUN) $(VENV)/pytest -n 2 -m flink
+	$(RUN) $(VENV)/pytest -n 2 --dist worksteal -m flink
 
 .PHONY: bench
 bench: setup ## Measure the speed against a bare loop: build/bench.json

@@ -3,7 +3,7 @@
 Consent is a function of call time: as announced, then as changed. It acts on whole windows, so that
 what is withheld does not depend on how the audio was cut: a withdrawal on the window it falls in
 and all after it (if it is retroactive, on all), a grant on the first whole window after it. What
-was withheld is gone, so a grant acts on no window of which audio has come before it.
+was withheld is gone, so a grant gives back no voice of a window of which audio has come before it.
 
     consent     given            withdrawn at 12.3 s        given at 31 s
     windows     0     1     2         3     4     5     6        7     8
@@ -12,7 +12,7 @@ was withheld is gone, so a grant acts on no window of which audio has come befor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -59,15 +59,16 @@ class Gate:
             change: the record.
             last_touched: the last window of which audio of the party has come; -1: none.
         """
-        if change.consent:
-            from_window = -(-change.at_ms // WINDOW_MS)
-            gone = [k for k in range(from_window, last_touched + 1) if is_withheld(party, k)]
-            from_window = max([from_window, *(k + 1 for k in gone)])
-        else:
-            from_window = rests_from(change)
-        return self._step(
+        from_window = acts_from(change)
+        step = self._step(
             party, change.at_ms, from_window, change.consent, retroactive=change.retroactive
         )
+        if change.consent and not step.audio.is_withheld:
+            gone = [k for k in range(from_window, last_touched + 1) if is_withheld(party, k)]
+            return msgspec.structs.replace(
+                step, from_window=max([from_window, *(k + 1 for k in gone)])
+            )
+        return step
 
     def _step(
         self,
@@ -96,7 +97,8 @@ class Gate:
 
     def _text(self, party: Party, language: str, is_written: bool, window: int) -> Ruling:
         channel: Channel = "chat" if is_written else "call"
-        consent = consent_of(consent_at(party, window).consent)
+        acting = [step for step in party.consents if acts_from(step) <= window]
+        consent = consent_of(max(acting, key=lambda step: step.at_ms).consent)
         return self._policy.ruling(
             "text", Subject(party.role, party.jurisdiction, consent, language, channel)
         )
@@ -108,7 +110,7 @@ class Gate:
         if audio:
             return all(step.audio.keeps_rejects for step in party.consents)
         return all(
-            self._text(party, language, is_written, step.from_window).keeps_rejects
+            self._text(party, language, is_written, acts_from(step)).keeps_rejects
             for language, is_written in [*party.texts, (party.language, False)]
             for step in party.consents
         )
@@ -124,7 +126,8 @@ class Gate:
 
     def _withheld_text(self, party: Party, language: str, is_written: bool) -> WithheldText:
         windows = _stretches(
-            party, lambda window: self._text(party, language, is_written, window).is_withheld
+            map(acts_from, party.consents),
+            lambda window: self._text(party, language, is_written, window).is_withheld,
         )
         return WithheldText(language, is_written, windows)
 
@@ -134,8 +137,15 @@ def rests_from(change: ConsentChanged) -> int:
     return 0 if change.retroactive and not change.consent else window_of(change.at_ms)
 
 
+def acts_from(consent: ConsentChanged | ConsentStep) -> int:
+    """The first window in which a consent holds, by the call's time alone."""
+    if consent.consent:
+        return -(-consent.at_ms // WINDOW_MS)
+    return 0 if consent.retroactive else window_of(max(0, consent.at_ms))
+
+
 def consent_at(party: Party, window: int) -> ConsentStep:
-    """The consent that holds in a window: the newest, in call time, of those that act on it."""
+    """The voice's consent in a window: the newest, in call time, of those that act on it."""
     if len(party.consents) == 1:
         return party.consents[0]
     acting = [step for step in party.consents if step.from_window <= window]
@@ -149,11 +159,12 @@ def is_withheld(party: Party, window: int) -> bool:
 
 def withheld_audio(party: Party) -> tuple[Windows, ...]:
     """The stretches of windows in which the voice must not be used."""
-    return _stretches(party, lambda window: is_withheld(party, window))
+    begins = (step.from_window for step in party.consents)
+    return _stretches(begins, lambda window: is_withheld(party, window))
 
 
-def _stretches(party: Party, holds: Callable[[int], bool]) -> tuple[Windows, ...]:
-    bounds = sorted({step.from_window for step in party.consents})
+def _stretches(begins: Iterable[int], holds: Callable[[int], bool]) -> tuple[Windows, ...]:
+    bounds = sorted(set(begins))
     return tuple(
         (first, end) for first, end in zip(bounds, [*bounds[1:], None], strict=True) if holds(first)
     )

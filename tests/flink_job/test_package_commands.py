@@ -161,7 +161,8 @@ import udfs.audio_codec
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from connectors.remote_models.spec import BackendSpec
 from udfs.models.contract import ModelSpec
-from udfs.models.scorer import NoGauges, Text
+from udfs.metrics import NoMetrics
+from udfs.models.scorer import Text
 from udfs.policy import read_policy
 from udfs.score_text import score_texts
 from udfs.speech import SpeechDetector
@@ -169,8 +170,8 @@ from udfs.speech import SpeechDetector
 read_policy()
 SpeechDetector()
 local = BackendSpec(local=ModelSpec())
-open_audio_scorer(local, NoGauges(), with_embedding=True)
-texts = open_text_scorers({"en": local}, NoGauges(), with_embedding=True)
+open_audio_scorer(local, NoMetrics(), with_embedding=True)
+texts = open_text_scorers({"en": local}, NoMetrics(), with_embedding=True)
 scored = [one.embedding is not None for one in score_texts([Text("thank you", "en")], texts)]
 outside = sorted(
     name for name, module in sys.modules.items()

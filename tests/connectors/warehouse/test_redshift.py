@@ -226,7 +226,7 @@ def test_an_object_that_cannot_be_deleted_is_left_and_said(
 
     said = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert [record.getMessage() for record in said] == [
-        "a staged object was left in S3: NoSuchBucket"
+        '{"event": "staged_object_left", "code": "NoSuchBucket"}'
     ]
     assert len(place.staged_keys()) == 1
 
