@@ -1,6 +1,6 @@
 """A consent that gives no voice back acts from its own call time on, whatever audio has come.
 
-It was put off behind the audio that policy withholds with consent too, so a withdrawal of before, in
+It was put off behind audio that policy withholds with consent too, so a withdrawal of before, in
 call time, that came later held in its place: order of arrival decided what may be done with words.
 """
 
