@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import boto3
 import pyarrow as pa
@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from pyarrow import fs
 
+from connectors.aws_errors import code_of
 from connectors.object_store import arrow_filesystem, encryption, is_object_store
 
 Root: TypeAlias = str | Path
@@ -259,7 +260,6 @@ def _explained(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, BotoCoreError, ClientError, boto3.exceptions.Boto3Error) as error:
-        cause: Any = error.__cause__ or error
-        code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
+        code = code_of(error.__cause__ or error)
         msg = f"{path}: {code}; check that it is there and may be read and written"
         raise LakeError(msg) from error

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from connectors.aws_errors import code_of
 from connectors.lake_files import LakeError
 
 
@@ -78,6 +79,5 @@ def _explained(path: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        msg = f"{path}: {code}; let us list, read and delete versions of its objects"
+        msg = f"{path}: {code_of(error)}; let us list, read and delete versions of its objects"
         raise LakeError(msg) from error

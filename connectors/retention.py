@@ -20,6 +20,7 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from connectors.aws_errors import code_of
 from connectors.kinesis_client import KinesisClient
 from connectors.lake_files import Lake, LakeFile
 from connectors.replay_ledger import FOLDER as REPLAYS
@@ -219,5 +220,4 @@ def _shorten_log_group(logs: Any, name: str, days: int) -> None:
 
 
 def _refused(what: str, error: BotoCoreError | ClientError, action: str) -> RetentionError:
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-    return RetentionError(f"{what}: {code}; mend its name, or grant {action}")
+    return RetentionError(f"{what}: {code_of(error)}; mend its name, or grant {action}")

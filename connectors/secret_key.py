@@ -10,6 +10,7 @@ from typing import NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from connectors.aws_errors import code_of
 from udfs.pseudonyms import PseudonymKeyError
 
 
@@ -47,8 +48,7 @@ def _secret(arn: str, region: str) -> bytes:
     try:
         secret = boto3.client("secretsmanager", region_name=region).get_secret_value(SecretId=arn)
     except (BotoCoreError, ClientError) as error:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        msg = f"{arn}: {code}; let the job's role read it (secretsmanager:GetSecretValue)"
+        msg = f"{arn}: {code_of(error)}; let the job's role read it (secretsmanager:GetSecretValue)"
         raise PseudonymKeyError(msg) from None
     if "SecretBinary" in secret:
         return bytes(secret["SecretBinary"])

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from connectors.aws_errors import code_of
 from connectors.secret_key import KeySource, read_key
 from udfs.erasure import Receipt, Signature, SignedReceipt, signed_bytes
 
@@ -154,6 +155,6 @@ def _explained(key: str) -> Iterator[None]:
         msg = f"{key}: signs by none of {', '.join(_PREFERRED)}; use a key of another kind"
         raise SigningError(msg) from None
     except (BotoCoreError, ClientError) as error:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        code = code_of(error)
         msg = f"{key}: {code}; let us sign and verify by it (kms:GetPublicKey, Sign, Verify)"
         raise SigningError(msg) from None
