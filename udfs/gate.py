@@ -13,6 +13,7 @@ was withheld is gone, so a grant gives back no voice of a window of which audio 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 import msgspec
 
@@ -32,6 +33,7 @@ from udfs.records import (
 from udfs.windows import WINDOW_MS, is_chat, window_of, windows_of, windows_touched
 
 ANNOUNCED_MS = -1
+_VOICE_BEGINS = attrgetter("from_window")
 
 
 class Gate:
@@ -97,8 +99,7 @@ class Gate:
 
     def _text(self, party: Party, language: str, is_written: bool, window: int) -> Ruling:
         channel: Channel = "chat" if is_written else "call"
-        acting = [step for step in party.consents if acts_from(step) <= window]
-        consent = consent_of(max(acting, key=lambda step: step.at_ms).consent)
+        consent = consent_of(_holding(party, window, acts_from).consent)
         return self._policy.ruling(
             "text", Subject(party.role, party.jurisdiction, consent, language, channel)
         )
@@ -132,23 +133,26 @@ class Gate:
         return WithheldText(language, is_written, windows)
 
 
-def rests_from(change: ConsentChanged) -> int:
+def rests_from(change: ConsentChanged | ConsentStep) -> int:
     """The first window whose row rests on a change."""
-    return 0 if change.retroactive and not change.consent else window_of(change.at_ms)
+    return 0 if change.retroactive and not change.consent else window_of(max(0, change.at_ms))
 
 
 def acts_from(consent: ConsentChanged | ConsentStep) -> int:
     """The first window in which a consent holds, by the call's time alone."""
-    if consent.consent:
-        return -(-consent.at_ms // WINDOW_MS)
-    return 0 if consent.retroactive else window_of(max(0, consent.at_ms))
+    return -(-consent.at_ms // WINDOW_MS) if consent.consent else rests_from(consent)
 
 
 def consent_at(party: Party, window: int) -> ConsentStep:
-    """The voice's consent in a window: the newest, in call time, of those that act on it."""
+    """The voice's consent in a window."""
+    return _holding(party, window, _VOICE_BEGINS)
+
+
+def _holding(party: Party, window: int, begin: Callable[[ConsentStep], int]) -> ConsentStep:
+    """The consent that holds in a window: the newest, in call time, of those that act on it."""
     if len(party.consents) == 1:
         return party.consents[0]
-    acting = [step for step in party.consents if step.from_window <= window]
+    acting = [step for step in party.consents if begin(step) <= window]
     return max(acting, key=lambda step: step.at_ms)
 
 
