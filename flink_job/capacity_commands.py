@@ -16,7 +16,7 @@ from flink_job.capacity.limits import first_to_bend, limits_of
 from flink_job.capacity.plan import Backend, Deployment, Plan, StreamMode, make_plan
 from flink_job.capacity.prices import AS_OF, REGION, with_prices
 from flink_job.capacity.traffic import Traffic
-from flink_job.terminal import WRONG_USE, console, errors
+from flink_job.terminal import WRONG_USE, console, print_error
 from udfs.records import Encoding
 
 
@@ -90,7 +90,7 @@ def capacity(
         plan = make_plan(traffic, deployment, figures)
         costs = monthly_cost(plan, with_prices(price or ()), has_warehouse=warehouse)
     except ValueError as error:
-        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        print_error(error)
         raise typer.Exit(WRONG_USE) from None
     if as_json:
         typer.echo(json.dumps(_as_json(plan, costs), indent=2))
