@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -23,21 +23,11 @@ from connectors.retention import (
     overdue_in_stream,
     overdue_staged,
 )
+from tests.retention_rules import RULES, TODAY
 from tests.row_builders import ledger, reject, segment, summary
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS
 
-TODAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-RULES = RetentionRules(
-    segments_days=10,
-    summaries_days=30,
-    ledgers_days=20,
-    rejects_days=5,
-    staged_days=3,
-    logs_days=400,
-    audio_stream_hours=24,
-    text_stream_hours=48,
-)
 ROWS = {SEGMENTS: segment, CALLS: summary, LEDGER: ledger, REJECTS: reject}
 
 

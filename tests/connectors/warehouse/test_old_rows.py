@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.retention import RetentionRules
 from connectors.warehouse.contract import Batch
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.opening import open_session, open_warehouse
 from connectors.warehouse.reader import read_warehouse
 from connectors.warehouse.retention import _pieces, overdue_in_warehouse
 from tests.connectors.warehouse.loads import load
+from tests.retention_rules import RULES, TODAY
 from tests.row_builders import ledger, segment, summary
 from udfs.rows import CALLS, LEDGER, SEGMENTS, EpochMs
 
-TODAY = date(2026, 11, 24)
-RULES = RetentionRules(
-    segments_days=10,
-    summaries_days=30,
-    ledgers_days=20,
-    rejects_days=5,
-    staged_days=3,
-    logs_days=400,
-    audio_stream_hours=24,
-    text_stream_hours=24,
-)
 AGES = (0, 9, 10, 11, 20, 21, 30, 31)
 """Days; each is a call that begins half a second before midnight."""
 
