@@ -9,6 +9,8 @@ from connectors.audit_log import FOLDER, AuditLog
 from connectors.lake_files import Lake, LakeError
 from udfs.audit_chain import Head, PolicyInForce, Replay
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "audited-lake"
 FIRST = PolicyInForce(version="one", sha256="ab" * 32)
 

@@ -20,6 +20,8 @@ from tests.call_folder_builders import write_chat, write_transfer
 from udfs.call_folder import read_call_folders
 from udfs.replay_plan import ReplayOptions, plan_replay
 
+pytestmark = pytest.mark.slow
+
 REGION = "us-east-1"
 HOUR_MS = 3_600_000
 

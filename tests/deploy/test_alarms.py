@@ -46,6 +46,8 @@ from udfs.record_json import record_json
 from udfs.records import Announced, Heartbeat, UtteranceAccepted
 from udfs.score_text import TextScore
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["kinesis"]  # a fixture
 
 IN_A_RUNNING_FLINK = {"job-down", "job-restarts", "checkpoints-fail", "checkpoints-slow"}

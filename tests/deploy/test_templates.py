@@ -15,6 +15,8 @@ from cfnlint import api
 from connectors.deployment.templates import ROOT, Uploaded, encode, load_template, package_templates
 from connectors.lake_catalog import catalog_yaml
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "deploy" / "cloudformation"
 TEMPLATES = sorted(FOLDER.glob("*.yaml"))

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from flink_job.local import METRICS_FILE
 from tests.deploy.cloudwatch import CloudWatch
 from tests.deploy.watched import cloudwatch
+
+
+def minutes_over_restarts(kept: Path, minutes: float) -> float:
+    """The ``second_s`` at which a run's first and last restart are so many minutes apart.
+
+    A machine's speed decides how far apart they are in truth.
+    """
+    seen = [
+        (line["at_ms"], line["metrics"]["fullRestarts"][0])
+        for line in _snapshots(kept)
+        if line["metrics"].get("fullRestarts")
+    ]
+    at_ms = [after for (_, few), (after, more) in pairwise(seen) if more > few]
+    return minutes * 60_000 / (at_ms[-1] - at_ms[0])
 
 
 def play(kept: Path, second_s: float = 1.0, **thresholds: float) -> tuple[set[str], CloudWatch]:
@@ -19,7 +35,7 @@ def play(kept: Path, second_s: float = 1.0, **thresholds: float) -> tuple[set[st
         thresholds: others than the stack's defaults.
     """
     watching = cloudwatch(**thresholds)
-    lines = [json.loads(line) for line in (kept / METRICS_FILE).read_text().splitlines()]
+    lines = _snapshots(kept)
     rang: set[str] = set()
     for line in lines:
         at_s = (line["at_ms"] - lines[0]["at_ms"]) / 1_000 * second_s
@@ -29,3 +45,7 @@ def play(kept: Path, second_s: float = 1.0, **thresholds: float) -> tuple[set[st
         for name, values in line["metrics"].items():
             watching.put("Application", name, values)
     return rang, watching
+
+
+def _snapshots(kept: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (kept / METRICS_FILE).read_text().splitlines()]

@@ -16,7 +16,7 @@ import psutil
 
 from connectors.lake_reader import read_rows
 from tests.flink.conftest import ROOT
-from tests.flink.recorded import play
+from tests.flink.recorded import minutes_over_restarts, play
 from tests.row_comparison import assert_same_rows, newest_rows
 from udfs.rows import SEGMENTS
 
@@ -88,7 +88,7 @@ def test_workers_killed_thrice_leave_the_reference_rows_and_alarms_ring(
 
 
 def assert_alarms_rang(kept: Path) -> None:
-    rang, watching = play(kept, second_s=5)
+    rang, watching = play(kept, second_s=minutes_over_restarts(kept, 10))
     assert {"job-restarts", "checkpoints-fail"} <= rang
     assert watching.state("job-down") == "OK"
     watching.now_s += 240

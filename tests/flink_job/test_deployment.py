@@ -26,7 +26,7 @@ from tests.deploy.aws_stand_in import FlinkApplication, teach_moto
 from tests.deploy.hand_clock import HandClock
 
 REGION = "eu-west-1"
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning"), pytest.mark.slow]
 
 
 class Flink:

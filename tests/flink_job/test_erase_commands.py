@@ -18,6 +18,8 @@ from tests.erasure_world import KEY, PERSON, SIGNING_KEY, World
 from udfs.audit_chain import Erasure
 from udfs.rows import CALLS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from flink_job.cli import app
 from tests.fusion_tables import fusion_frame, write_fusion_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -20,6 +20,8 @@ from tests.connectors.warehouse.loads import load
 from tests.row_builders import segment
 from udfs.rows import SEGMENTS, EpochMs
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC)
 
 

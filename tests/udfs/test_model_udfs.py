@@ -20,6 +20,8 @@ from udfs.models.scorer import MODEL_FAILURES
 from udfs.score_text import TextScore
 from udfs.score_window import WindowScore, waveform_of
 
+pytestmark = pytest.mark.slow
+
 SPEC = RemoteSpec("sagemaker", "eu-west-1", name="calls", time_limit_s=20.0)
 encode = msgspec.msgpack.encode
 

@@ -34,6 +34,8 @@ from tests.erasure_world import (
 from udfs.erasure import parsed_receipt
 from udfs.rows import LEDGER, REJECTS, SEGMENTS, TABLES, WAREHOUSE_TABLES, Table
 
+pytestmark = pytest.mark.slow
+
 SIGNER = LocalSigner(SIGNING_KEY)
 
 

@@ -33,6 +33,8 @@ from udfs.erasure import Receipt, SignedReceipt, parsed_receipt, receipt_file
 from udfs.rows import CALLS, LEDGER, SEGMENTS, partition_date
 from udfs.suppression import Entry
 
+pytestmark = pytest.mark.slow
+
 DATE = partition_date(STARTED_AT)
 BUCKET = "versioned-lake"
 ROOT = f"s3a://{BUCKET}/sentiment"

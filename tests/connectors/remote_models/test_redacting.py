@@ -13,6 +13,8 @@ from tests.captured_metrics import CapturedGroup
 from udfs.metrics import MODELS, NoMetrics
 from udfs.models.scorer import Outcome, Text, WithFallback
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"sagemaker": "calls", "comprehend": "", "bedrock": "any.model-v1:0"}
 SAID = "my card is four one one one one one one one one one one one one one one one thanks"
 SENT = "my card is <CARD> thanks"

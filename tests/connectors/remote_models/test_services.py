@@ -20,6 +20,8 @@ from udfs.models.contract import ModelSpec, Triple
 from udfs.models.labels import with_operating_prior
 from udfs.models.scorer import MODEL_FAILURES, Text
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"this is utterance {number}" for number in range(60)]
 NAMES = {"sagemaker": "calls", "comprehend": "", "bedrock": "any.model-v1:0"}
 MODEL_IDS = {

@@ -17,6 +17,8 @@ from connectors.warehouse.redshift import RedshiftSession
 from tests.aws_servers.fixtures import RedshiftPlace
 from tests.aws_servers.redshift_data import serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def session(redshift: RedshiftPlace) -> Iterator[RedshiftSession]:

@@ -12,7 +12,7 @@ from udfs.models.contract import ModelSpec
 from udfs.models.embedding import EmbeddingTap
 from udfs.models.one_call import one_call
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 WINDOWS = [
     np.random.default_rng(seed).normal(0, level, 80_000).astype(np.float32)

@@ -19,7 +19,7 @@ from udfs.models.text import load_text_model
 from udfs.models.torch_audio import TorchAudio
 from udfs.score_window import waveform_of
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 ONNX = ModelSpec(runtime="onnx")
 TORCH = ModelSpec(runtime="torch", precision="float32")

@@ -17,7 +17,7 @@ from udfs.training.errors import TrainingError
 from udfs.training.onnx_export import export, is_exportable
 from udfs.training.onnx_weights import stored_weights
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 LABELS = dict(enumerate(("negative", "neutral", "positive")))
 MAX_GRAPH_BYTES = 40_000
 

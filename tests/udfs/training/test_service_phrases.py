@@ -13,6 +13,8 @@ from udfs.training.service_phrases import (
     words_of,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_phrases_are_the_same_every_time_and_filled_in():
     examples = list(service_examples(300, seed=1))

@@ -25,6 +25,8 @@ from udfs.training.manifest import read_manifest
 from udfs.training.recipe import Recipe
 from udfs.training.train import train
 
+pytestmark = pytest.mark.slow
+
 
 def silent(_what):
     pass
