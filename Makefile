@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# each process that starts would compile some five thousand modules again
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv/bin
 RUN := deploy/setup/with_tools.sh
