@@ -171,6 +171,22 @@ def test_a_property_that_cannot_be_is_told_before_anything_is_made(
     assert world.stacks() == set()
 
 
+def test_a_file_that_the_zip_lacks_is_told_before_anything_is_made(
+    world: World, tmp_path: Path
+) -> None:
+    groups = {"policy": {"path": "rules.yaml"}}
+    lacks = r"'policy', key 'path', value 'rules.yaml': is not in .*: `call-sentiment package --fi"
+
+    with pytest.raises(SettingsError, match=lacks):
+        world.deployment().deploy(Wanted(package(tmp_path, "one"), groups=groups))
+    assert world.stacks() == set()
+
+    world.deployment().deploy(Wanted(package(tmp_path, "one")))
+    with pytest.raises(SettingsError, match=lacks):
+        world.deployment().update(Wanted(package(tmp_path, "two"), groups=groups))
+    assert world.flink.calls == ["start"]
+
+
 def test_what_is_there_is_not_deployed_again(world: World, tmp_path: Path) -> None:
     world.deployment().deploy(Wanted(package(tmp_path, "one")))
 
