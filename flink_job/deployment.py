@@ -251,9 +251,7 @@ class Deployment:
         """The bucket of artifacts, made where there is none; None where that was not approved."""
         state = self._artifact_stack.state()
         if state is None or not state.is_live:
-            self._say(
-                "first a bucket for the zip and the templates; the stack is shown once it is there"
-            )
+            self._say("first a bucket for the zip; what else is made is shown once it is there")
             body = (self._templates / ARTIFACTS).read_text(encoding="utf-8")
             change_set = self._artifact_stack.propose("CREATE", {}, body=body)
             if change_set is None or not self._approved(self._artifact_stack, change_set):
