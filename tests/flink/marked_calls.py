@@ -125,9 +125,7 @@ def _people() -> list[dict[str, Any]]:
     ]
 
 
-def _sounds(
-    call_id: str, encoding: Encoding, fields: dict[str, Any]
-) -> Iterator[tuple[Mark, int]]:
+def _sounds(call_id: str, encoding: Encoding, fields: dict[str, Any]) -> Iterator[tuple[Mark, int]]:
     name = fields["participant_id"]
     until_ms = {"customer-agreed": SOUND_MS, "customer-withdraws": WITHDRAWN_MS}.get(name, 0)
     if until_ms:
