@@ -77,9 +77,9 @@ def damaged_records(marks: Iterable[Mark]) -> Iterator[dict[str, str]]:
             yield {"stream": stream, "partition_key": mark.call_id, "data": data}
 
 
-@pytest.fixture(scope="module")
-def played(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    root = tmp_path_factory.mktemp("withheld")
+@pytest.fixture
+def played(calls: Path, tmp_path: Path) -> Played:
+    root = tmp_path
     folders, watched = root / "folders", root / "watched"
     folders.mkdir()
     (watched / "tmp").mkdir(parents=True)
@@ -102,6 +102,18 @@ def played(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
     return Played(watched / "output", disk, folders, marks, len(damaged), report)
 
 
+def test_what_is_withheld_stays_out_and_what_is_allowed_is_used(
+    played: Played, reference: Path
+) -> None:
+    assert_marks_are_sent(played)
+    assert_no_byte_of_the_withheld_is_written_anywhere(played)
+    assert_rejects_of_the_withheld_have_no_content(played)
+    assert_a_withdrawal_counts_from_its_call_time_on(played)
+    assert_every_ledger_is_complete(played)
+    assert_in_de_agents_have_scores_of_their_words_alone(played)
+    assert_in_california_both_voices_are_scored(played, reference)
+
+
 def contents(disk: DiskWatch) -> Iterator[tuple[Path, bytes]]:
     """Every file, and of Parquet, which is compressed, what a reader gets too."""
     for path, data in disk.files():
@@ -119,7 +131,7 @@ def values(rows: pa.Table) -> Iterator[bytes]:
 
 
 def found(marks: Iterable[Mark], disk: DiskWatch) -> dict[Mark, set[tuple[str, str]]]:
-    """Where each mark is, and in what form: the first folder of a path, and its name."""
+    """Where each mark is: its form, and the path."""
     looked_for = [(mark, form, needle) for mark in marks for form, needle in mark.forms().items()]
     places = defaultdict(set)
     for path, data in contents(disk):
@@ -129,7 +141,7 @@ def found(marks: Iterable[Mark], disk: DiskWatch) -> dict[Mark, set[tuple[str, s
     return places
 
 
-def test_marks_are_sent_as_they_should(played: Played) -> None:
+def assert_marks_are_sent(played: Played) -> None:
     """What is looked for is what came in, in every form of its base64."""
     sent = defaultdict(bytes)
     for folder in played.folders.glob("marked-*"):
@@ -141,7 +153,7 @@ def test_marks_are_sent_as_they_should(played: Played) -> None:
             assert (needle in data) == form.startswith("base64")
 
 
-def test_no_byte_of_withheld_audio_is_written_anywhere(played: Played) -> None:
+def assert_no_byte_of_the_withheld_is_written_anywhere(played: Played) -> None:
     places = found(played.marks, played.disk)
 
     assert {mark: places[mark] for mark in played.marks if mark.is_withheld and places[mark]} == {}
@@ -152,7 +164,7 @@ def test_no_byte_of_withheld_audio_is_written_anywhere(played: Played) -> None:
             assert [path for form, path in places[mark] if "base64" in form and "rejects" in path]
 
 
-def test_rejects_of_the_withheld_have_no_content(played: Played) -> None:
+def assert_rejects_of_the_withheld_have_no_content(played: Played) -> None:
     rejects = newest_rows(played.output, REJECTS).values()
 
     assert len(rejects) == played.report["rejects"] == played.num_damaged
@@ -161,7 +173,7 @@ def test_rejects_of_the_withheld_have_no_content(played: Played) -> None:
     assert len(with_content) == 2
 
 
-def test_a_withdrawal_counts_from_its_call_time_on(played: Played) -> None:
+def assert_a_withdrawal_counts_from_its_call_time_on(played: Played) -> None:
     ledgers = newest_rows(played.output, LEDGER)
     chunks = SOUND_MS // 200
     for call_id in {mark.call_id for mark in played.marks}:
@@ -176,7 +188,7 @@ def test_a_withdrawal_counts_from_its_call_time_on(played: Played) -> None:
         }
 
 
-def test_every_ledger_is_complete(played: Played) -> None:
+def assert_every_ledger_is_complete(played: Played) -> None:
     num_calls = len(list(played.folders.iterdir()))
 
     assert all(row.complete for row in newest_rows(played.output, LEDGER).values())
@@ -194,7 +206,7 @@ def real_segments(played: Played) -> dict[bool, dict[tuple[Any, ...], Any]]:
     return placed
 
 
-def test_in_de_agents_have_scores_of_their_words_alone(played: Played) -> None:
+def assert_in_de_agents_have_scores_of_their_words_alone(played: Played) -> None:
     placed = real_segments(played)
     assert placed[True].keys() == placed[False].keys()
     num_words = 0
@@ -218,7 +230,7 @@ def test_in_de_agents_have_scores_of_their_words_alone(played: Played) -> None:
             assert row.chunks_withheld == withheld
 
 
-def test_in_california_both_voices_are_scored(played: Played, reference: Path) -> None:
+def assert_in_california_both_voices_are_scored(played: Played, reference: Path) -> None:
     rows = real_segments(played)[False]
 
     assert not [row for row in rows.values() if "audio:withheld" in row.missing]
