@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -56,9 +57,10 @@ class DiskWatch:
             self._look()
 
     def _look(self) -> None:
-        for path in self._folder.rglob("*"):
-            with suppress(FileNotFoundError):  # gone since it was listed
-                self._keep(path)
+        for folder, _, names in os.walk(self._folder):  # leaves out what is gone meanwhile
+            for name in names:
+                with suppress(FileNotFoundError):
+                    self._keep(Path(folder, name))
 
     def _keep(self, path: Path) -> None:
         if not path.is_file() or path.is_symlink():
