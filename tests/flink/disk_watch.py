@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -30,11 +31,11 @@ class DiskWatch:
         self._links = links
         self._seen: dict[tuple[int, int], tuple[Path, Path]] = {}
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="disk watch", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "disk watch")
 
     def __enter__(self) -> Self:
         self._links.mkdir()
-        self._thread.start()
+        self._watching = self._thread.submit(self._run)
         return self
 
     def __exit__(
@@ -44,7 +45,8 @@ class DiskWatch:
         traceback: TracebackType | None,
     ) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._thread.shutdown()
+        self._watching.result()  # it has seen everything, or says why not
         self._look()
 
     def files(self) -> Iterator[tuple[Path, bytes]]:
