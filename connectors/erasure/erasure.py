@@ -19,8 +19,8 @@
     files) stays pending, with the journal; ``erase --pending`` goes on.
 7.  The **receipt** is signed and written, the **audit log** told, the journal removed.
 
-Beside a job that runs only compaction must not be at work: it could write a row again that it read
-before. Two erasures at once do no harm.
+A compaction or another erasure may be at work beside it. What that has read before, and is about to
+write, it gives up, or it is seen when all is searched again: see ``Lake.replace``.
 """
 
 from __future__ import annotations

@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from connectors.erasure.counted_lake import parquet_columns
 from connectors.object_store import is_object_store
 from connectors.object_versions import ObjectVersion, ObjectVersions
-from connectors.warehouse.schema import warehouse_name
+from connectors.warehouse.staging import staged_prefixes
 from udfs.erasure import Place, Target
-from udfs.rows import WAREHOUSE_TABLES
 
 PLACE = "staging"
 _THREADS = 16
@@ -24,10 +23,10 @@ class StagedObjects:
     """What lies in a staging area; nothing where there is none."""
 
     def __init__(self, root: str | None) -> None:
-        self._prefix = ""
+        self._prefixes: list[str] = []
         self._versions: ObjectVersions | None = None
         if root is not None and is_object_store(root):
-            bucket, _, self._prefix = root.partition("://")[2].partition("/")
+            bucket, self._prefixes = staged_prefixes(root)
             self._versions = ObjectVersions(bucket)
 
     def search(self, target: Target) -> list[Place]:
@@ -59,8 +58,7 @@ class StagedObjects:
     def _objects(self) -> Iterator[ObjectVersion]:
         if self._versions is None:
             return
-        for table in WAREHOUSE_TABLES:
-            prefix = f"{self._prefix.strip('/')}/{warehouse_name(table)}/".lstrip("/")
+        for prefix in self._prefixes:
             for version in self._versions.under(prefix):
                 if not version.is_delete_marker:
                     yield version
