@@ -173,7 +173,10 @@ def _print_limits(plan: Plan) -> None:
 
 def _print_costs(costs: list[Cost]) -> None:
     table = _table(
-        f"A month by list price, US dollars ({REGION}, {AS_OF})", "", "formula", "dollars"
+        f"A month, US dollars; list prices from memory ({REGION}, {AS_OF}), yours by --price",
+        "",
+        "formula",
+        "dollars",
     )
     for cost in costs:
         table.add_row(cost.what, cost.formula, f"{cost.dollars:,.0f}")

@@ -32,6 +32,7 @@ from connectors.deployment.templates import (
     stack_groups,
 )
 from flink_job.model_arns import model_parameters
+from flink_job.own_files import check_packed
 from flink_job.retention_settings import retention_parameters
 from flink_job.savepoint import ManifestError, parse_manifest, read_manifest, what_is_lost
 from flink_job.settings import Settings, parse_settings
@@ -114,7 +115,7 @@ class Deployment:
 
         Raises:
             DeployError: AWS does not do it.
-            SettingsError: a property cannot be used.
+            SettingsError: a property cannot be used, or names a file that the package lacks.
             ManifestError: the package is none.
         """
         state = self._stack.state()
@@ -129,6 +130,7 @@ class Deployment:
         parameters = dict(wanted.parameters or {})
         groups = wanted.groups or {}
         settings = self._expect(groups, parameters)
+        check_packed(wanted.package, settings.own_files())
         artifacts = self._make_artifacts()
         if artifacts is None:
             return None
@@ -155,7 +157,7 @@ class Deployment:
         Raises:
             DeployError: AWS does not do it, the state would be lost, or the job was not healthy
                 and the version before runs again.
-            SettingsError: a property cannot be used.
+            SettingsError: a property cannot be used, or names a file that the package lacks.
             ManifestError: the package is none.
         """
         before, running = self._deployed()
@@ -168,6 +170,8 @@ class Deployment:
         parameters = {**kept, **(wanted.parameters or {})}
         settings = self._expect(groups, parameters)
         manifest = self._next_manifest(wanted, artifacts, running)
+        if wanted.package:
+            check_packed(wanted.package, settings.own_files())
         if not wanted.discard_state:
             self._refuse_if_state_is_lost(running, artifacts, manifest, groups, parameters)
         if wanted.package:
@@ -247,7 +251,7 @@ class Deployment:
         """The bucket of artifacts, made where there is none; None where that was not approved."""
         state = self._artifact_stack.state()
         if state is None or not state.is_live:
-            self._say("the zip and the templates need a bucket first")
+            self._say("first a bucket for the zip; what else is made is shown once it is there")
             body = (self._templates / ARTIFACTS).read_text(encoding="utf-8")
             change_set = self._artifact_stack.propose("CREATE", {}, body=body)
             if change_set is None or not self._approved(self._artifact_stack, change_set):

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from connectors.remote_models.bedrock import read_prompt
+from connectors.remote_models.bedrock import DEFAULT_PROMPT, read_prompt
 from connectors.remote_models.comprehend import LANGUAGES as COMPREHENDED
 from connectors.remote_models.comprehend import language_code
 from connectors.remote_models.spec import AudioContentType, BackendSpec, RemoteSpec, ServiceName
+from flink_job.own_files import own_file
 from flink_job.setting_types import (
     Count,
     Group,
@@ -179,11 +180,20 @@ class LanguageModelSettings(ModelSettings):
         Field(ge=0, allow_inf_nan=False, description="bedrock: for a million output tokens"),
     ] = 0.0
 
+    def prompt_text(self) -> str:
+        """What a model on Bedrock is told to do.
+
+        Raises:
+            OSError: its file cannot be read.
+            UnicodeDecodeError: it is no UTF-8.
+        """
+        return read_prompt(own_file(self.prompt) if self.prompt else DEFAULT_PROMPT)
+
     def remote_spec(self, region: str, **more: Any) -> RemoteSpec | None:
         if self.backend == "bedrock":
             more |= {
                 "name": self.model_id,
-                "prompt": read_prompt(self.prompt),
+                "prompt": self.prompt_text(),
                 "price_output": self.price_output,
             }
         return super().remote_spec(region, **more)
@@ -238,7 +248,7 @@ def _check_bedrock(group: str, settings: LanguageModelSettings) -> None:
             group, "model.id", "", "is required with backend bedrock; name a model that takes tools"
         )
     try:
-        prompt = read_prompt(settings.prompt)
+        prompt = settings.prompt_text()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise SettingsError(

@@ -20,6 +20,7 @@ from connectors.deployment.job_zip import (
 )
 from connectors.deployment.lock import read_lock
 from connectors.deployment.wheels import Installed, PackageRuntime, install_wheels
+from flink_job.own_files import own_file_entries
 from flink_job.terminal import console, errors, explained
 from udfs.models.contract import SHIPPED, ModelError
 from udfs.models.source import PRETRAINED
@@ -46,6 +47,14 @@ def package(
             help="A model of your own; its folder's name is its path in the settings. Repeatable.",
         ),
     ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--files",
+            metavar="FILE",
+            help="A policy, fusion or prompt of your own that the settings name. Repeatable.",
+        ),
+    ] = None,
     runtime: Annotated[
         PackageRuntime,
         typer.Option(help="onnx: small; torch: also models without a graph for ONNX Runtime."),
@@ -60,7 +69,7 @@ def package(
         msg = "--runtime torch needs --wheel-index: the default index has torch for CUDA only"
         raise typer.BadParameter(msg)
     with explained():
-        own = _own_models(models or [], runtime)
+        own = [*_own_models(models or [], runtime), *own_file_entries(files or [])]
         jar = jar_entry(ROOT)
         lock = read_lock(ROOT / "requirements.lock")
         with tempfile.TemporaryDirectory(prefix="call-sentiment-") as folder:

@@ -34,6 +34,7 @@ from flink_job.model_settings import (
     TextModelSettings,
     check_model_settings,
 )
+from flink_job.own_files import Named, own_file
 from flink_job.retention_settings import RetentionSettings, check_retention
 from flink_job.service_limits import GROUP_NAME, MAX_KEY_CHARACTERS, broken_limits
 from flink_job.setting_remedies import remedy_for
@@ -274,7 +275,7 @@ class FusionSettings(Group):
         if self.kind == "prior":
             return None
         try:
-            trained = load_fusion(Path(self.path or ""), self._prior())
+            trained = load_fusion(own_file(self.path or ""), self._prior())
         except FusionFileError as error:
             raise SettingsError("fusion", "path", self.path, str(error)) from None
         if trained.kind != self.kind:
@@ -319,7 +320,7 @@ class PolicySettings(Group):
 
     @property
     def _file(self) -> Path:
-        return Path(self.path) if self.path else DEFAULT_POLICY
+        return own_file(self.path) if self.path else DEFAULT_POLICY
 
 
 class PseudonymSettings(Group):
@@ -427,6 +428,16 @@ class Settings(Group):
         yield "models.text", self.models_text
         for language, group in self.models_text_of_language.items():
             yield f"models.text.{language}", group
+
+    def own_files(self) -> Iterator[Named]:
+        """The settings that name a file of the user's own."""
+        if self.policy.path:
+            yield "policy", "path", self.policy.path
+        if self.fusion.kind != "prior" and self.fusion.path:
+            yield "fusion", "path", self.fusion.path
+        for group, model in self.text_groups():
+            if model.backend == "bedrock" and model.prompt:
+                yield group, "prompt", model.prompt
 
     def warehouse_spec(self) -> WarehouseSpec | None:
         """Which warehouse; None where there is none."""

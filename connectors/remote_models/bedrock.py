@@ -48,14 +48,14 @@ _TOOL_CONFIG = {
 }
 
 
-def read_prompt(path: str | None) -> str:
-    """What the model is told to do, from a file; ours where none is named.
+def read_prompt(path: Path = DEFAULT_PROMPT) -> str:
+    """What the model is told to do, from a file.
 
     Raises:
         OSError: it cannot be read.
         UnicodeDecodeError: it is no UTF-8.
     """
-    return (Path(path) if path else DEFAULT_PROMPT).read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 class Bedrock:

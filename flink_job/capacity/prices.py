@@ -1,7 +1,7 @@
 """List prices, each a parameter: what AWS asked in ``REGION`` as of ``AS_OF``, before taxes.
 
-They change and differ by region: look yours up (https://aws.amazon.com/pricing/) and give those
-that differ as ``--price NAME=VALUE``.
+They are from memory, not looked up. They change and differ by region: look yours up
+(https://aws.amazon.com/pricing/) and give those that differ as ``--price NAME=VALUE``.
 """
 
 from __future__ import annotations

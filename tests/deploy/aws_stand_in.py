@@ -3,14 +3,21 @@ change sets, and the application of Managed Service for Apache Flink."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from botocore import xform_name
+from botocore.exceptions import ClientError
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.utils import get_stack_from_s3_url
 from moto.core.common_models import CloudFormationModel
 from moto.kinesisanalyticsv2.models import kinesisanalyticsv2_backends
 from moto.utilities.utils import get_partition
+
+from tests.aws_servers.http_server import Handler, Server, running
 
 
 class FlinkApplication(CloudFormationModel):
@@ -106,3 +113,65 @@ def teach_moto(monkeypatch: Any) -> None:
     monkeypatch.setattr(Stack, "get_cfn_attribute", _output_of, raising=False)
     monkeypatch.setattr(ChangeSet, "apply", _apply)
     monkeypatch.setattr(Stack, "update_from_cloudformation_json", _update_nested)
+
+
+class FlinkService:
+    """The service: what CloudFormation made of the application is what it runs."""
+
+    def __init__(self) -> None:
+        self.status = "READY"
+        self.calls: list[str] = []
+        self.ill_codes: set[str] = set()
+
+    def describe_application(self, ApplicationName: str) -> Any:  # noqa: N803
+        properties = FlinkApplication.made.get(ApplicationName)
+        if properties is None:
+            error = {"Error": {"Code": "ResourceNotFoundException", "Message": ""}}
+            raise ClientError(error, "DescribeApplication")  # type: ignore[arg-type]
+        configuration = properties["ApplicationConfiguration"]
+        code = configuration["ApplicationCodeConfiguration"]["CodeContent"]["S3ContentLocation"]
+        groups = configuration["EnvironmentProperties"]["PropertyGroups"]
+        return {
+            "ApplicationDetail": {
+                "ApplicationStatus": self.status,
+                "ApplicationVersionId": 1,
+                "RuntimeEnvironment": "FLINK-1_20",
+                "ApplicationConfigurationDescription": {
+                    "ApplicationCodeConfigurationDescription": {
+                        "CodeContentDescription": {"S3ApplicationCodeLocationDescription": code}
+                    },
+                    "EnvironmentPropertyDescriptions": {"PropertyGroupDescriptions": groups},
+                },
+            }
+        }
+
+    def start_application(self, **_: Any) -> None:
+        self.calls.append("start")
+        self.status = "RUNNING"
+
+    def create_application_snapshot(self, SnapshotName: str, **_: Any) -> None:  # noqa: N803
+        self.calls.append("snapshot")
+
+    def describe_application_snapshot(self, **_: Any) -> Any:
+        return {"SnapshotDetails": {"SnapshotStatus": "READY"}}
+
+    def list_application_snapshots(self, **_: Any) -> Any:
+        return {"SnapshotSummaries": []}
+
+
+@contextmanager
+def serving_flink(service: FlinkService) -> Iterator[str]:
+    """The service's URL, where a client in another process finds it while this lasts."""
+
+    class Calls(Handler):
+        def do_POST(self) -> None:  # noqa: N802 - the base class' word
+            action = xform_name(self.headers["X-Amz-Target"].rpartition(".")[2])
+            asked = json.loads(self.body())
+            try:
+                status, answer = 200, getattr(service, action)(**asked) or {}
+            except ClientError as error:
+                status, answer = 400, {"__type": error.response["Error"]["Code"]}
+            self.send(status, json.dumps(answer).encode(), "application/x-amz-json-1.1")
+
+    with running(Server(0, Calls)) as url:
+        yield url

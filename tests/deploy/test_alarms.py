@@ -1,22 +1,28 @@
 """Each alarm is made to ring by a fault, from what the steps tell, through its own expression.
 
 Before the fault the same alarm is silent. What only a running Flink tells is in
-``tests/flink/test_recovery.py``. Of the containers' CPU and of KPUs nothing here tells: these two
-are given as numbers.
+``tests/flink/test_recovery.py``: listed below. Each number comes from what was
+really done: a stream's from moto's records, a shard's limits from a producer's records, memory and
+CPU from this process, KPUs from the templates.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyflink.common import Row
 
-from connectors.deployment.templates import load_template
+from connectors.deployment.templates import APPLICATION, load_template
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
 from connectors.warehouse.contract import WarehouseSpec
@@ -39,11 +45,13 @@ from tests.fake_warehouse import FakeWarehouse
 from tests.harness import KeyedHarness
 from tests.job_run import FUSER, JobRun, assembly_harness
 from tests.row_builders import segment
+from udfs.call_folder import read_call_folders
 from udfs.envelope import Limits
 from udfs.metrics import METRICS, WORKER_MEMORY_MIB
 from udfs.models.scorer import Text
 from udfs.record_json import record_json
 from udfs.records import Announced, Heartbeat, UtteranceAccepted
+from udfs.replay_plan import PlannedRecord, plan_call
 from udfs.score_text import TextScore
 
 pytestmark = pytest.mark.slow
@@ -51,6 +59,9 @@ pytestmark = pytest.mark.slow
 __all__ = ["kinesis"]  # a fixture
 
 IN_A_RUNNING_FLINK = {"job-down", "job-restarts", "checkpoints-fail", "checkpoints-slow"}
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+SHARD_RECORDS_S, SHARD_BYTES_S = 1_000, 2**20
+"""What a shard takes in a second."""
 _caused: set[str] = set()
 
 Test = Callable[..., None]
@@ -149,26 +160,52 @@ def test_a_shard_that_is_not_read_any_more(door: Door) -> None:
 
 
 @causes("stream-time-behind", "audio-behind", "text-behind")
-def test_a_job_that_was_down_for_ten_minutes(door: Door) -> None:
+def test_a_job_that_was_down_for_ten_minutes(
+    door: Door, kinesis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both streams lie in moto's Kinesis, which tells when a record came."""
+    monkeypatch.setattr("moto.kinesis.models.utcnow", lambda: at(door.now_ms))
     watched = Watched(lambda: door.group)
+    iterators = {name: first_iterator(kinesis, name) for name in ("audio", "text")}
 
-    def behind(late_ms: int) -> Callable[[], None]:
-        def step() -> None:
-            door.now_ms += 15_000
-            door.read(BEAT, late_ms=late_ms)
-            for thing in ("AudioStream", "TextStream"):  # both streams' records are as old
-                watched.cloudwatch.put(thing, "GetRecords.IteratorAgeMilliseconds", [late_ms])
+    def write() -> None:
+        door.now_ms += 15_000
+        for name in iterators:
+            kinesis.put_record(StreamName=name, Data=BEAT, PartitionKey="beat", ExplicitHashKey="0")
 
-        return step
+    def write_and_read() -> None:
+        write()
+        for name, thing in (("audio", "AudioStream"), ("text", "TextStream")):
+            answer = kinesis.get_records(ShardIterator=iterators[name], Limit=1)
+            iterators[name] = answer["NextShardIterator"]
+            [record] = answer["Records"]
+            came_ms = round(record["ApproximateArrivalTimestamp"].timestamp() * 1_000)
+            age_ms = door.now_ms - came_ms
+            watched.cloudwatch.put(thing, "GetRecords.IteratorAgeMilliseconds", [age_ms])
+            door.read(record["Data"], late_ms=age_ms)
 
-    watched.minutes(6, behind(200))
+    watched.minutes(6, write_and_read)
     assert watched.ringing() == set()
 
+    for _ in range(40):
+        write()
     door.group = CapturedGroup()
     door.__post_init__()
-    watched.minutes(6, behind(600_000))
+    watched.minutes(6, write_and_read)
 
     assert watched.ringing() == {"stream-time-behind", "audio-behind", "text-behind"}
+
+
+def at(ms: int) -> datetime:
+    """In UTC and without a zone, as moto has it."""
+    return datetime.fromtimestamp(ms / 1_000, UTC).replace(tzinfo=None)
+
+
+def first_iterator(kinesis: Any, name: str) -> str:
+    answer = kinesis.get_shard_iterator(
+        StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )
+    return str(answer["ShardIterator"])
 
 
 # --- calls and models --------------------------------------------------------------------------
@@ -340,32 +377,48 @@ def test_a_warehouse_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @causes("audio-refused", "text-refused")
-@pytest.mark.parametrize("thing", ["AudioStream", "TextStream"])
-def test_a_stream_with_too_few_shards(thing: str) -> None:
+@pytest.mark.parametrize(
+    ("alarm", "sound", "too_much"),
+    [
+        ("audio-refused", {"chunk_ms": 200, "calls": 15}, {"chunk_ms": 20, "calls": 15}),
+        ("text-refused", {"chunk_ms": 200, "calls": 500}, {"chunk_ms": 200, "calls": 5_000}),
+    ],
+)
+def test_a_stream_with_too_few_shards(
+    alarm: str, sound: dict[str, int], too_much: dict[str, int]
+) -> None:
+    """Audio in pieces of 20 ms, as nobody should send it; words of too many calls."""
     watching = cloudwatch()
-    alarm = "audio-refused" if thing == "AudioStream" else "text-refused"
-    for _ in range(5):
-        watching.put(thing, "WriteProvisionedThroughputExceeded", [0])
-        watching.now_s += 60
-    assert watching.state(alarm) == "OK"
+    thing = "AudioStream" if alarm == "audio-refused" else "TextStream"
 
-    shard = Shard()
-    for _ in range(5):
-        refused = shard.second(records=1_500)
-        watching.put(thing, "WriteProvisionedThroughputExceeded", [refused])
-        assert refused == 500
-        watching.now_s += 60
+    def minutes(chunk_ms: int, calls: int) -> str:
+        [recorded, *_] = read_call_folders(SAMPLES)
+        records = [one for one in plan_call(recorded, chunk_ms) if f"{one.stream}-refused" == alarm]
+        for _ in range(5):
+            refused = refused_by_a_shard(records, calls)
+            watching.put(thing, "WriteProvisionedThroughputExceeded", [refused])
+            watching.now_s += 60
+        watching.now_s -= 1
+        state = watching.state(alarm)
+        watching.now_s += 1
+        return state
 
-    watching.now_s -= 60
-    assert watching.state(alarm) == "ALARM"
+    assert minutes(**sound) == "OK"
+    assert minutes(**too_much) == "ALARM"
 
 
-class Shard:
-    """Takes what Kinesis lets a shard take."""
-
-    def second(self, records: int) -> int:
-        """How many records of a second it refuses."""
-        return max(0, records - 1_000)
+def refused_by_a_shard(records: list[PlannedRecord], calls: int) -> int:
+    """Of so many calls alike at once, each in its first minute: what is beyond Kinesis' limits."""
+    seconds: dict[int, list[int]] = defaultdict(list)
+    for record in records:
+        if record.at_ms < 60_000:
+            seconds[record.at_ms // 1_000].append(len(record.data) + len(record.partition_key))
+    refused = 0
+    for sizes in seconds.values():
+        sent = len(sizes) * calls
+        fit = int(SHARD_BYTES_S / (sum(sizes) / len(sizes)))
+        refused += max(0, sent - min(SHARD_RECORDS_S, fit))
+    return refused
 
 
 @causes("heartbeat-fails", "heartbeat-stopped")
@@ -411,30 +464,76 @@ def test_a_heartbeat_that_cannot_write_and_one_that_is_not_called(
 
 @causes("memory-high")
 def test_a_worker_that_fills_its_container() -> None:
-    """By this process's own memory, in containers of several sizes."""
+    """This process in a container that it fills to 80 %, and then it takes more."""
+    size_mib = worker_mib() / 0.8
+    assert rings("memory-high", "containerMemoryUtilization", 100 * worker_mib() / size_mib) == "OK"
+
+    leaked = b"x" * round(0.15 * size_mib * 2**20)
+    percent = 100 * worker_mib() / size_mib
+
+    assert leaked
+    assert rings("memory-high", "containerMemoryUtilization", percent) == "ALARM"
+
+
+def worker_mib() -> int:
     group = CapturedGroup()
     group.metrics()
     group.end_bundle()
-    used_mib = group.gauge_of(WORKER_MEMORY_MIB)
-
-    for size_mib, state in ((used_mib * 2, "OK"), (used_mib * 1.05, "ALARM")):
-        percent = 100 * used_mib / size_mib
-        assert rings("memory-high", "containerMemoryUtilization", percent) == state
+    return group.gauge_of(WORKER_MEMORY_MIB)
 
 
-@causes("cpu-high", "kpus-high")
-@pytest.mark.parametrize(
-    ("alarm", "metric", "sound", "too_much"),
-    [
-        ("cpu-high", "containerCPUUtilization", 60, 97),
-        ("kpus-high", "KPUs", 9, 40),
-    ],
-)
-def test_a_job_that_is_too_small_or_too_large(
-    alarm: str, metric: str, sound: float, too_much: float
-) -> None:
-    assert rings(alarm, metric, sound) == "OK"
-    assert rings(alarm, metric, too_much) == "ALARM"
+@causes("cpu-high")
+def test_a_step_with_more_records_than_a_core_can_read(door: Door) -> None:
+    paced = share_of_a_core(lambda: door.read(*[GOOD] * 200), rest=4)
+    flooded = share_of_a_core(lambda: door.read(*[GOOD] * 200), rest=0)
+
+    assert rings("cpu-high", "containerCPUUtilization", 100 * paced) == "OK"
+    assert rings("cpu-high", "containerCPUUtilization", 100 * flooded) == "ALARM"
+
+
+def share_of_a_core(work: Callable[[], None], rest: float) -> float:
+    """What this thread uses of a core of its own: time it runs, or would if others let it.
+
+    Args:
+        work: done again and again for half a second.
+        rest: so many times as long as it took it rests.
+    """
+    began_ns, used_ns = time.monotonic_ns(), ran_or_waited_ns()
+    while time.monotonic_ns() < began_ns + 500_000_000:
+        start_s = time.monotonic()
+        work()
+        time.sleep(rest * (time.monotonic() - start_s))
+    return (ran_or_waited_ns() - used_ns) / (time.monotonic_ns() - began_ns)
+
+
+def ran_or_waited_ns() -> int:
+    """Of this thread: on a core, and ready but in the queue for one."""
+    _, waited_ns, _ = Path("/proc/thread-self/schedstat").read_text().split()
+    return time.thread_time_ns() + int(waited_ns)
+
+
+@causes("kpus-high")
+def test_a_stack_that_somebody_made_larger_than_planned() -> None:
+    assert rings("kpus-high", "KPUs", kpus()) == "OK"
+    assert rings("kpus-high", "KPUs", kpus(Parallelism=80, ParallelismPerKpu=2)) == "ALARM"
+
+
+def kpus(**parameters: int) -> int:
+    """The service's count for a stack with these parameters."""
+    root = load_template(FOLDER / "call-sentiment.yaml")
+    given = {name: one.get("Default") for name, one in root["Parameters"].items()} | parameters
+    [job] = [one["Properties"] for one in root["Resources"].values() if is_application(one)]
+    application = load_template(FOLDER / APPLICATION)["Resources"]["Application"]["Properties"]
+    flink = application["ApplicationConfiguration"]["FlinkApplicationConfiguration"]
+    slots, slots_of_a_kpu = (
+        given[job["Parameters"][flink["ParallelismConfiguration"][key]["Ref"]]["Ref"]]
+        for key in ("Parallelism", "ParallelismPerKPU")
+    )
+    return math.ceil(slots / slots_of_a_kpu)
+
+
+def is_application(resource: Any) -> bool:
+    return bool(resource["Properties"].get("TemplateURL") == APPLICATION)
 
 
 def rings(alarm: str, metric: str, value: float) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -22,59 +21,15 @@ from flink_job.cli import app
 from flink_job.deployment import Clients, Deployment, Wanted
 from flink_job.savepoint import HERE
 from flink_job.setting_types import SettingsError
-from tests.deploy.aws_stand_in import FlinkApplication, teach_moto
+from tests.deploy.aws_stand_in import FlinkApplication, FlinkService, teach_moto
 from tests.deploy.hand_clock import HandClock
 
 REGION = "eu-west-1"
 pytestmark = [pytest.mark.filterwarnings("ignore:Tried to parse AWS:UserWarning"), pytest.mark.slow]
 
 
-class Flink:
-    """The service: what CloudFormation made of the application is what it runs."""
-
-    def __init__(self) -> None:
-        self.status = "READY"
-        self.calls: list[str] = []
-        self.ill_codes: set[str] = set()
-
-    def describe_application(self, ApplicationName: str) -> Any:  # noqa: N803
-        properties = FlinkApplication.made.get(ApplicationName)
-        if properties is None:
-            error = {"Error": {"Code": "ResourceNotFoundException", "Message": ""}}
-            raise ClientError(error, "DescribeApplication")  # type: ignore[arg-type]
-        configuration = properties["ApplicationConfiguration"]
-        code = configuration["ApplicationCodeConfiguration"]["CodeContent"]["S3ContentLocation"]
-        groups = configuration["EnvironmentProperties"]["PropertyGroups"]
-        return {
-            "ApplicationDetail": {
-                "ApplicationStatus": self.status,
-                "ApplicationVersionId": 1,
-                "RuntimeEnvironment": "FLINK-1_20",
-                "ApplicationConfigurationDescription": {
-                    "ApplicationCodeConfigurationDescription": {
-                        "CodeContentDescription": {"S3ApplicationCodeLocationDescription": code}
-                    },
-                    "EnvironmentPropertyDescriptions": {"PropertyGroupDescriptions": groups},
-                },
-            }
-        }
-
-    def start_application(self, **_: Any) -> None:
-        self.calls.append("start")
-        self.status = "RUNNING"
-
-    def create_application_snapshot(self, SnapshotName: str, **_: Any) -> None:  # noqa: N803
-        self.calls.append("snapshot")
-
-    def describe_application_snapshot(self, **_: Any) -> Any:
-        return {"SnapshotDetails": {"SnapshotStatus": "READY"}}
-
-    def list_application_snapshots(self, **_: Any) -> Any:
-        return {"SnapshotSummaries": []}
-
-
 class Metrics:
-    def __init__(self, flink: Flink) -> None:
+    def __init__(self, flink: FlinkService) -> None:
         self._flink = flink
 
     def get_metric_data(self, **_: Any) -> Any:
@@ -97,7 +52,7 @@ class Keys:
 
 class World:
     def __init__(self) -> None:
-        self.flink = Flink()
+        self.flink = FlinkService()
         self.clients = Clients(
             *(boto3.client(name, region_name=REGION) for name in ("cloudformation", "s3")),
             self.flink,
@@ -169,6 +124,22 @@ def test_a_property_that_cannot_be_is_told_before_anything_is_made(
     with pytest.raises(SettingsError, match=r"'time', key 'start.hold.ms', value 'soon'"):
         world.deployment().deploy(wanted)
     assert world.stacks() == set()
+
+
+def test_a_file_that_the_zip_lacks_is_told_before_anything_is_made(
+    world: World, tmp_path: Path
+) -> None:
+    groups = {"policy": {"path": "rules.yaml"}}
+    lacks = r"'policy', key 'path', value 'rules.yaml': is not in .*: `call-sentiment package --fi"
+
+    with pytest.raises(SettingsError, match=lacks):
+        world.deployment().deploy(Wanted(package(tmp_path, "one"), groups=groups))
+    assert world.stacks() == set()
+
+    world.deployment().deploy(Wanted(package(tmp_path, "one")))
+    with pytest.raises(SettingsError, match=lacks):
+        world.deployment().update(Wanted(package(tmp_path, "two"), groups=groups))
+    assert world.flink.calls == ["start"]
 
 
 def test_what_is_there_is_not_deployed_again(world: World, tmp_path: Path) -> None:

@@ -12,15 +12,23 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import flink_job.own_files
 import flink_job.package_commands
 from connectors.deployment.job_zip import code_entries, wheel_entries
 from connectors.deployment.lock import read_lock
 from connectors.deployment.wheels import FLINK, install_wheels
 from flink_job.cli import app
+from flink_job.own_files import check_packed
 from flink_job.savepoint import HERE, read_manifest
+from flink_job.setting_types import SettingsError
+from flink_job.settings import parse_settings
+from tests.fusion_files import late_file
+from udfs.fusion_file import written
+from udfs.fusion_late import LateFusion
 from udfs.models.audio import SHIPPED_FOLDER, load_audio_model
 from udfs.models.contract import ModelSpec
 from udfs.models.source import PRETRAINED
+from udfs.policy import DEFAULT_POLICY
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -83,6 +91,63 @@ def test_the_same_input_gives_the_same_zip(tmp_path: Path, model: Path) -> None:
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
     with zipfile.ZipFile(outputs[0]) as archive:
         assert "dep/udfs/pretrained/mine/model.onnx" in archive.namelist()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_policy_a_fusion_and_a_prompt_travel_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "rules.yaml": DEFAULT_POLICY.read_bytes(),
+        "late.json": written(late_file()),
+        "prompt.txt": b"Rate it.",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    output = tmp_path / "job.zip"
+    given = [word for name in files for word in ("--files", tmp_path / name)]
+    groups = {
+        "streams": {"audio.stream": "a", "text.stream": "t"},
+        "lake": {"root": "s3a://b/c"},
+        "policy": {"path": "rules.yaml"},
+        "fusion": {"kind": "late", "path": "mine/late.json"},
+        "models.text": {"backend": "bedrock", "model.id": "model", "prompt": "/laptop/prompt.txt"},
+    }
+
+    assert run("--output", output, *given).exit_code == 0
+    with zipfile.ZipFile(output) as archive:
+        archive.extractall(tmp_path / "service")
+    packed = tmp_path / "service" / "dep" / "flink_job" / "own_files"
+    monkeypatch.setattr(flink_job.own_files, "OWN_FILES", packed)
+    settings = parse_settings(groups)
+
+    assert settings.policy.sha256() == hashlib.sha256(files["rules.yaml"]).hexdigest()
+    assert isinstance(settings.fusion.fuser(), LateFusion)
+    assert settings.models_text.prompt_text() == "Rate it."
+    check_packed(output, settings.own_files())
+
+
+@pytest.mark.usefixtures("quick")
+def test_settings_that_name_a_file_which_the_zip_lacks(tmp_path: Path) -> None:
+    output = tmp_path / "job.zip"
+    assert run("--output", output).exit_code == 0
+
+    with pytest.raises(SettingsError, match=r"'policy', key 'path'.*job.zip; pack it: `call-sent"):
+        check_packed(output, [("policy", "path", "mine/rules.yaml")])
+
+
+def test_files_that_cannot_be_packed(tmp_path: Path) -> None:
+    missing, file = tmp_path / "nowhere.yaml", tmp_path / "rules.yaml"
+    file.touch()
+
+    for given, remedy in (
+        ([missing], "is no file; name a policy, a fusion or a prompt"),
+        ([file, file], "there is one of that name already; rename it"),
+    ):
+        done = run("--output", tmp_path / "job.zip", *(w for f in given for w in ("--files", f)))
+        assert done.exit_code == 1
+        assert done.output.count("\n") == 1
+        assert remedy in done.output
 
 
 @pytest.mark.usefixtures("quick")

@@ -11,7 +11,10 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-HEAVY = ("torch", "transformers", "scipy", "sklearn", "plotly", "onnx", "silero_vad")
+HEAVY = (
+    "torch", "transformers", "scipy", "sklearn", "plotly", "onnx", "silero_vad",
+    "presidio_analyzer", "spacy", "phonenumbers",  # redaction: loaded with its first text
+)  # fmt: skip
 
 IN_A_WORKER = """
 import json, sys

@@ -7,14 +7,17 @@ warehouse agree, and the workers' memory is within its limit.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from connectors.deployment.job_zip import MAX_BYTES, megabytes, sha256_of
+from connectors.kinesalite import KinesaliteError
 from tests.chaos.calls import make_reference
 from tests.chaos.cluster import ClusterError
 from tests.rehearsal.isolation import (
@@ -44,6 +47,7 @@ def main() -> int:
         if work_dir := work_dir_inside():
             raise_loopback()
             return _run(arguments.package, environment, arguments.calls, work_dir)
+        check_what_it_needs(arguments.package)
         make_environment(environment)
         with ExitStack() as stack:
             work_dir = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/tmp"))
@@ -52,9 +56,23 @@ def main() -> int:
             else:
                 stack.callback(shutil.rmtree, work_dir)
             return run_inside(sys.argv[1:], work_dir)
-    except (IsolationError, RehearsalError, ClusterError) as error:
+    except (IsolationError, RehearsalError, ClusterError, KinesaliteError) as error:
         print(f"rehearsal: {error}", file=sys.stderr)
         return 1
+
+
+def check_what_it_needs(package: Path) -> None:
+    """Whether a zip and a Java are there.
+
+    Raises:
+        RehearsalError: one is missing; says how to get it.
+    """
+    if not zipfile.is_zipfile(package):
+        msg = f"{package} is no zip of the job; run `make package`"
+        raise RehearsalError(msg)
+    if "JAVA_HOME" not in os.environ:
+        msg = "JAVA_HOME is not set; use `make rehearse`, which finds a Java"
+        raise RehearsalError(msg)
 
 
 def _run(package: Path, environment: Path, given: Path | None, work_dir: Path) -> int:

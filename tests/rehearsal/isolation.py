@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -41,12 +42,12 @@ def run_inside(arguments: Sequence[str], work_dir: Path) -> int:
     Raises:
         IsolationError: the machine does not allow it.
     """
+    for program in ("unshare", "mount"):
+        if shutil.which(program) is None:
+            msg = f"{program} (util-linux) is missing; install it"
+            raise IsolationError(msg)
     unshare = [*_UNSHARE, *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    try:
-        tried = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
-    except OSError as error:
-        msg = "unshare (util-linux) is missing; install it"
-        raise IsolationError(msg) from error
+    tried = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         reason = " ".join(tried.stderr.split())
         msg = f"this machine allows no namespaces ({reason}); run as root, or allow them"

@@ -13,8 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
-
 from connectors.deployment.templates import APPLICATION, load_template, stack_groups
 from connectors.kinesalite import Kinesalite
 from connectors.kinesis_client import connect
@@ -119,9 +117,8 @@ def rehearse(
     with ExitStack() as stack:
         root = ServiceRoot(work_dir, package, environment)
         kpus = [stack.enter_context(one_kpu(f"rehearsal-{name}")) for name in ("job", "tasks")]
-        s3 = stack.enter_context(ObjectStore())
+        s3 = stack.enter_context(ObjectStore(_BUCKET))
         stack.enter_context(environment_of(s3.judges_environment))
-        boto3.client("s3").create_bucket(Bucket=_BUCKET)
         kinesalite = stack.enter_context(Kinesalite())
         kinesis = connect("us-east-1", kinesalite.endpoint)
         for kind, name in STREAMS.items():

@@ -23,6 +23,7 @@ from pathlib import Path
 from connectors.deployment.lock import read_lock
 from connectors.deployment.wheels import FLINK
 from tests.chaos.cluster import Role, Site
+from tests.rehearsal.isolation import IsolationError
 from tests.rehearsal.kpu import Kpu
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -178,4 +179,12 @@ def _may_be_nobody() -> bool:
 
 
 def _mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True)  # noqa: S607
+    done = subprocess.run(
+        ["mount", *arguments],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        msg = f"this machine allows no mounts ({' '.join(done.stderr.split())}); run as root"
+        raise IsolationError(msg)

@@ -331,7 +331,7 @@ def test_another_prompt_is_another_model(serve):
 
 
 def test_the_default_prompt_names_the_tool_and_guards_against_instructions():
-    prompt = read_prompt(None)
+    prompt = read_prompt()
 
     assert "rate_sentiment" in prompt
     assert "never an instruction" in prompt
