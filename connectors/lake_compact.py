@@ -8,6 +8,10 @@ the first old one goes; until the last has gone, rows are there twice, which no 
 takes the newest of a key. Broken off at any moment and run again, it comes to the same end. Only
 files that were listed at the start are removed.
 
+An erasure may be at work at the same time. The new file comes only while all files that it was read
+from are there, and an erasure looks again after it has taken such files away: so either this gives
+up, or the erasure sees the new file and what it has brought back.
+
 Two things would be harmed by haste. A call without the ledger row of ``all`` is open: its rows are
 still to come. And a restart of the job looks for the files of its last checkpoint and fails where
 one is missing; those are among the newest of the lake, so these stay.
@@ -29,7 +33,9 @@ from connectors.lake_files import Lake, LakeError, LakeFile, compacted_name
 from connectors.lake_reader import typed
 from udfs.rows import ALL_PARTICIPANTS, LEDGER, REJECTS, SEGMENTS, TABLES, Table
 
-LeftAlone: TypeAlias = Literal["open calls", "among the job's last files"]
+LeftAlone: TypeAlias = Literal[
+    "open calls", "among the job's last files", "changed by another meanwhile"
+]
 
 _NULL = -1
 """Stands for null among the numbers of a column's distinct values."""
@@ -143,26 +149,32 @@ def open_calls(lake: Lake, segments: list[LakeFile], ledgers: list[LakeFile]) ->
 def _compact_partition(
     lake: Lake, table: Table, dt: str, files: list[LakeFile], rules: CompactionRules
 ) -> Compacted:
+    folder = f"{lake.base}/{table.folder}/dt={dt}"
+    for draft in lake.drafts(f"{table.folder}/dt={dt}"):  # of one that died
+        lake.remove(draft)
     files_after = rows_before = rows_after = 0
+    left_alone: LeftAlone | None = None
     for group in groups_of(files, rules.target_bytes):
         files_after += 1
         if len(group) > 1:
-            before, after = _merge(lake, table, f"{lake.base}/{table.folder}/dt={dt}", group)
-            rows_before += before
-            rows_after += after
-    return Compacted(table, dt, len(files), files_after, rows_before, rows_after)
+            merged = _merge(lake, table, folder, group)
+            if merged is None:
+                left_alone = "changed by another meanwhile"
+                files_after += len(group) - 1
+                continue
+            rows_before += merged[0]
+            rows_after += merged[1]
+    return Compacted(table, dt, len(files), files_after, rows_before, rows_after, left_alone)
 
 
-def _merge(lake: Lake, table: Table, folder: str, group: list[LakeFile]) -> tuple[int, int]:
-    """One file for a group's; how many rows they had and it has."""
+def _merge(lake: Lake, table: Table, folder: str, group: list[LakeFile]) -> tuple[int, int] | None:
+    """One file for a group's; how many rows they had and it has. None: another was at work."""
     stored = pa.concat_tables(stored_rows(lake, table, file.path) for file in group)
     rows = distinct(stored)
     digest = hashlib.sha256("\n".join(file.name for file in group).encode()).hexdigest()[:16]
     path = f"{folder}/{compacted_name(group[-1].finished_ns, digest)}"
-    lake.put(path, rows)
-    if lake.num_rows(path) != len(rows):
-        msg = f"{path}: does not hold what was written; nothing was removed, run again"
-        raise LakeError(msg)
+    if not lake.replace([file.path for file in group], path, rows):
+        return None
     for file in group:
         if file.path != path:
             lake.remove(file.path)

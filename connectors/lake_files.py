@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -29,6 +29,9 @@ from connectors.object_store import arrow_filesystem, encryption, is_object_stor
 Root: TypeAlias = str | Path
 """A local folder, or a URI that pyarrow knows (``file:///…``, ``s3://bucket/prefix``)."""
 
+_DRAFT: Final = "_draft-"
+"""No reader looks at a file whose name begins with an underscore."""
+_NOT_THERE: Final = ("404", "NoSuchKey")
 _COMPACTED: Final = re.compile(r"compacted-(\d{20})-[0-9a-f]{16}\.parquet")
 
 
@@ -138,6 +141,70 @@ class Lake:
         buffer = BytesIO()
         pq.write_table(rows, buffer, use_deprecated_int96_timestamps=True)
         self.put_bytes(path, buffer.getvalue())
+
+    def replace(self, old: Sequence[str], path: str, rows: pa.Table) -> bool:
+        """Write a Parquet file that is to stand for others, only while each of them is there.
+
+        Whether it was so; where not, nothing has changed. The others stay: they are the caller's
+        to remove. Rows can be taken out beside this: who removes one of ``old``, then all
+        ``drafts``, either finds the new file when it looks again, or none will come.
+
+        Args:
+            old: the files that the rows were read from.
+            path: of the new file, in the same folder; one of that name is replaced.
+            rows: what it holds.
+
+        Raises:
+            LakeError: it could not be written, or does not hold what was written.
+        """
+        folder = path.rpartition("/")[0]
+        draft = f"{folder}/{_DRAFT}{uuid.uuid4().hex}.parquet"
+        self.put(draft, rows)
+        there = {info.path for info in self._infos(folder)}
+        is_done = there.issuperset(old) and self._publish(draft, path)
+        self._discard(draft)
+        if is_done and self.num_rows(path) != len(rows):
+            msg = f"{path}: does not hold what was written; nothing was removed, run again"
+            raise LakeError(msg)
+        return is_done
+
+    def drafts(self, folder: str) -> list[str]:
+        """What ``replace`` is about to put in a folder, or has left there where it died.
+
+        To remove one makes that ``replace`` give up.
+
+        Raises:
+            LakeError: the folder cannot be listed.
+        """
+        paths = (info.path for info in self._infos(f"{self.base}/{folder}"))
+        return [path for path in paths if PurePosixPath(path).name.startswith(_DRAFT)]
+
+    def _publish(self, draft: str, path: str) -> bool:
+        """Show a draft to all readers at once; False where it is gone."""
+        with _explained(path):
+            if not self._in_object_store:
+                try:
+                    self._filesystem.move(draft, path)
+                except FileNotFoundError:
+                    return False
+                return True
+            bucket, _, key = path.partition("/")
+            return _copy_object(bucket, draft.partition("/")[2], key, self._encryption)
+
+    def _discard(self, draft: str) -> None:
+        """Take away what is left of a draft, with no hidden version of it."""
+        if not self._in_object_store:
+            self.remove(draft)
+            return
+        with _explained(draft):
+            bucket, _, key = draft.partition("/")
+            _delete_only_version(bucket, key)
+
+    def _infos(self, folder: str) -> list[fs.FileInfo]:
+        """Everything that lies in a folder."""
+        with _explained(folder):
+            infos = self._filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        return [info for info in infos if info.type == fs.FileType.File]
 
     def put_bytes(self, path: str, data: bytes) -> None:
         """Write any file, whole or not at all.
@@ -253,6 +320,30 @@ def _create_object(bucket: str, key: str, data: bytes, encrypted: dict[str, str]
         else:
             break
     return True
+
+
+def _copy_object(bucket: str, source: str, key: str, encrypted: dict[str, str]) -> bool:
+    """Whether there was something to copy."""
+    client = boto3.client("s3")
+    try:
+        client.copy({"Bucket": bucket, "Key": source}, bucket, key, ExtraArgs=encrypted)
+    except ClientError as error:
+        if code_of(error) not in _NOT_THERE:
+            raise
+        return False
+    return True
+
+
+def _delete_only_version(bucket: str, key: str) -> None:
+    client = boto3.client("s3")
+    try:
+        told = client.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if code_of(error) not in _NOT_THERE:
+            raise
+        return
+    version = {"VersionId": told["VersionId"]} if "VersionId" in told else {}
+    client.delete_object(Bucket=bucket, Key=key, **version)
 
 
 @contextmanager

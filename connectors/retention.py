@@ -24,6 +24,7 @@ from connectors.aws_errors import code_of
 from connectors.kinesis_client import KinesisClient
 from connectors.lake_files import Lake, LakeFile
 from connectors.replay_ledger import FOLDER as REPLAYS
+from connectors.warehouse.staging import staged_prefixes
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Table
 
 LAST_FILES_S: Final = 900
@@ -137,15 +138,16 @@ def overdue_staged(
     Raises:
         RetentionError: they cannot be listed, or later removed.
     """
-    bucket, _, prefix = staging_root.partition("://")[2].partition("/")
+    bucket, prefixes = staged_prefixes(staging_root)
     s3: Any = boto3.client("s3", region_name=region)
     before = now - timedelta(days=rules.staged_days)
     old: list[tuple[datetime, str]] = []
     try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
-            found = ((one["LastModified"], one["Key"]) for one in page.get("Contents", ()))
-            old += (one for one in found if one[0] < before)
+        for prefix in prefixes:
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            for page in pages:
+                found = ((one["LastModified"], one["Key"]) for one in page.get("Contents", ()))
+                old += (one for one in found if one[0] < before)
     except (BotoCoreError, ClientError) as error:
         raise _refused(staging_root, error, "s3:ListBucket") from None
     if old:

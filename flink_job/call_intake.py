@@ -33,9 +33,11 @@ from udfs.call_state import (
     decode_state,
     encode_state,
 )
+from udfs.decisions import Decision, Refusal, ToDo
 from udfs.events import STEP_OPENED
 from udfs.flink_metrics import metrics_in
-from udfs.intake import Decision, Intake, Refusal, ToDo
+from udfs.intake import Intake
+from udfs.late_records import LateRecords
 from udfs.metrics import (
     CALLS_CLOSED,
     CALLS_FORGOTTEN,
@@ -88,6 +90,7 @@ class CallIntake(KeyedProcessFunction):
         tune_worker()
         data = Types.PRIMITIVE_ARRAY(Types.BYTE())
         self._intake = Intake(self._calls.rules(), self._policy)
+        self._late = LateRecords(self._policy)
         self._content = StoredContent(first_use())
         self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
         self._store = FlinkCallStore(
@@ -123,7 +126,7 @@ class CallIntake(KeyedProcessFunction):
             yield from self._forget(ctx)
             return
         if isinstance(call, Tombstone):
-            late = self._intake.take_late(call, record, opened.arrival)
+            late = self._late.take(call, record, opened.arrival)
             yield from self._carry_out(ctx.get_current_key(), late)
             self._bury(call, ctx)
             return
@@ -211,7 +214,7 @@ class CallIntake(KeyedProcessFunction):
         if self._intake.is_over(call, believed_ms):
             yield from self._carry_out(key, self._intake.close(call, self._store, now_ms))
             closed_at_ms = max(stream_ms, arrival_ms, call.last_arrival_ms)
-            self._bury(self._intake.tombstone(call, closed_at_ms), ctx)
+            self._bury(self._late.tombstone(call, closed_at_ms), ctx)
         elif call.is_blank:
             self._call.clear()
             self._stop_waking(ctx)

@@ -25,7 +25,11 @@ from udfs.erasure import ReceiptError, SignedReceipt, parsed_receipt
 if TYPE_CHECKING:
     from connectors.erasure.erasure import Eraser, Outcome, Request, Stores
     from connectors.erasure.signing import Signer
+    from connectors.erasure.withdrawals import Told
     from udfs.erasure import Place
+
+WITHDRAWN = "consent was withdrawn after the call had closed"
+"""The reason in the receipt, where none is given."""
 
 erase_app = typer.Typer(
     help="Erase a call or a person from every store, and keep them out.",
@@ -153,9 +157,11 @@ def erase(
     rules = _Rules(min_age_s, open_calls_too, whole_lake)
     with explained(), _opened(options, rules) as (settings, stores):
         from connectors.erasure.erasure import Eraser, Request  # noqa: PLC0415 - loads pyarrow
+        from connectors.erasure.withdrawals import Told  # noqa: PLC0415 - likewise
 
         if withdrawn:
-            _carry_out_withdrawals(settings, stores, dry_run=dry_run)
+            told = Told(reason or WITHDRAWN, by or getpass.getuser())
+            _carry_out_withdrawals(settings, stores, told, dry_run=dry_run)
             return
         settle = settings.erasure.settle_ms / 1_000 if settle_s is None else settle_s
         eraser = Eraser(stores, None if dry_run else _signer(settings), settle)
@@ -200,9 +206,11 @@ def verify_command(
             _print(line)
         if found:
             raise typer.Exit(FAILED)
-        _print(f"clean: {len(signed.receipt.suppressed)} entries searched for everywhere")
+        told = signed.receipt
+        what = "the voice" if told.scope == "voice" else f"{len(told.suppressed)} entries"
+        _print(f"clean: {what} searched for everywhere")
         _print("what only expires:")
-        for expiry in signed.receipt.expires:
+        for expiry in told.expires:
             _print(f"  {expiry.place}: {expiry.until}")
 
 
@@ -259,20 +267,20 @@ def _settings(options: _Options, warehouse: str | None) -> Settings:
     return parse_settings(groups)
 
 
-def _carry_out_withdrawals(settings: Settings, stores: Stores, *, dry_run: bool) -> None:
-    from connectors.erasure.finding import Finder  # noqa: PLC0415 - loads pyarrow
-    from connectors.erasure.withdrawals import Withdrawals  # noqa: PLC0415 - likewise
+def _carry_out_withdrawals(
+    settings: Settings, stores: Stores, told: Told, *, dry_run: bool
+) -> None:
+    from connectors.erasure.withdrawals import Withdrawals  # noqa: PLC0415 - loads pyarrow
 
     spec = settings.warehouse_spec()
     with ExitStack() as stack:
         warehouse = None if spec is None else stack.enter_context(closing(open_warehouse(spec)))
         withdrawals = Withdrawals(
-            stores.lake,
-            Finder(stores.lake, stores.warehouse, whole_lake=stores.whole_lake),
+            stores,
             warehouse,
-            stores.staged,
-            stores.rules,
             settings.fusion.fuser(),
+            None if dry_run else _signer(settings),
+            told,
         )
         if dry_run:
             _print(f"{len(withdrawals.orders())} withdrawals are ordered")
@@ -283,6 +291,8 @@ def _carry_out_withdrawals(settings: Settings, stores: Stores, *, dry_run: bool)
             pending |= carried.pending
             done += not carried.pending
             changed += carried.changed
+            if carried.receipt_path is not None:
+                _print(f"receipt: {carried.receipt_path}")
         for place, why in pending.items():
             _print(f"{place} must wait: {why}")
         _print(f"{done} withdrawals are carried out, {changed} rows were written anew")

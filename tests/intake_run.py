@@ -8,7 +8,8 @@ import msgspec
 
 from tests.builders import STARTED_AT_MS, arrival
 from udfs.call_state import KeptChunk, OpenCall, Tombstone, decode_state, encode_state
-from udfs.intake import Decision, Intake, IntakeRules, Refusal, ToDo
+from udfs.decisions import Decision, Refusal, ToDo
+from udfs.intake import Intake, IntakeRules
 from udfs.policy import Policy, read_policy
 from udfs.record_json import CallRecord
 from udfs.records import (

@@ -34,9 +34,9 @@ class PolicyInForce(msgspec.Struct, frozen=True, kw_only=True, tag="policy", tag
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True, tag="erasure", tag_field="kind"):
-    """A call or a person was erased; who, when and why stands in the receipt."""
+    """A call, a person or a voice was erased; who, when and why stands in the receipt."""
 
-    scope: Literal["call", "person"]
+    scope: Literal["call", "person", "voice"]
     receipt_id: str
     """Random; says nothing of whom it was about."""
     subject_sha256: Digest

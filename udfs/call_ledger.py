@@ -13,7 +13,7 @@ MAX_RANGES_CHARACTERS = 60_000
 """A warehouse column holds 65,535 bytes."""
 
 
-def close_ledger(call: OpenCall, *, all_expected_came: bool) -> CallClosed:
+def close_ledger(call: OpenCall) -> CallClosed:
     """The books of a started call at its close."""
     assert call.started is not None  # noqa: S101 - only a started call closes
     ended = call.ended
@@ -32,8 +32,26 @@ def close_ledger(call: OpenCall, *, all_expected_came: bool) -> CallClosed:
         ),
         chunks_rejected=call.rejected,
         distinct_records=call.distinct_records,
-        all_expected_came=all_expected_came,
+        all_expected_came=all_expected_came(call),
         closed_by="call_ended" if ended else "timeout",
+    )
+
+
+def all_expected_came(call: OpenCall) -> bool:
+    """Whether the call has ended and everything its end told us to expect is here."""
+    ended = call.ended
+    if ended is None or ended.expected_audio_chunks is None or ended.expected_utterances is None:
+        return False
+    utterances = sum(voice.utterances for voice in call.voices.values())
+    if utterances < ended.expected_utterances:
+        return False
+    return not call.waiting and all(
+        (voice := call.voices.get(participant_id)) is not None
+        and bool(voice.runs)
+        and voice.runs[0].first == 0
+        and voice.runs[0].last >= num_chunks - 1
+        for participant_id, num_chunks in ended.expected_audio_chunks
+        if num_chunks
     )
 
 

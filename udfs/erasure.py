@@ -15,7 +15,8 @@ import msgspec
 
 from udfs.suppression import Entry, SuppressionList, persons_in
 
-Scope: TypeAlias = Literal["call", "person"]
+Scope: TypeAlias = Literal["call", "person", "voice"]
+"""A voice is one participant's in one call: the words stay, and nothing is suppressed."""
 
 RECEIPT_VERSION = 1
 

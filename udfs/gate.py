@@ -201,3 +201,11 @@ def may_keep(party: Party | None, chunk: AudioChunk) -> bool:
     return party is not None and all(
         consent_at(party, window).audio.keeps_rejects for window in windows_touched(chunk)
     )
+
+
+def known_step(party: Party, change: ConsentChanged) -> bool | None:
+    """Whether a change at this call time is known and the same; None: there is none."""
+    for step in party.consents:
+        if step.at_ms == change.at_ms:
+            return (step.consent, step.retroactive) == (change.consent, change.retroactive)
+    return None

@@ -22,7 +22,8 @@ import msgspec
 from udfs.call_state import OpenCall
 from udfs.records import PersonSuppressed
 
-EntryKind: TypeAlias = Literal["call", "person", "pseudonym"]
+EntryKind: TypeAlias = Literal["call", "person", "pseudonym", "voice"]
+"""A voice, somebody's in one call, stands in receipts and never on the list."""
 
 _CACHED_IDS = 50_000
 
@@ -37,7 +38,9 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     before_ms: int | None = None
     """Of a person or pseudonym: it holds for calls that started before, epoch milliseconds."""
     dt: str | None = None
-    """Of a call: the date of its rows' partition, if known."""
+    """Of a call or voice: the date of its rows' partition, if known."""
+    from_ms: int | None = None
+    """Of a voice: from here on, from the call's start."""
 
 
 class SuppressionListError(ValueError):
@@ -58,6 +61,11 @@ class Digester:
     def call(self, call_id: str, dt: str | None) -> Entry:
         """The entry of a call, with the date of its rows if known."""
         return Entry("call", self.under, self.digest("call", call_id), dt=dt)
+
+    def voice(self, call_id: str, participant_id: str, dt: str | None, from_ms: int) -> Entry:
+        """What a receipt tells of somebody's voice in a call, from some time on."""
+        digest = self.digest("voice", f"{call_id}\0{participant_id}")
+        return Entry("voice", self.under, digest, dt=dt, from_ms=from_ms)
 
     def person(self, person_id: str, person_keys: Iterable[str], before_ms: int) -> list[Entry]:
         """The entries of a person and of every pseudonym the person has had.

@@ -76,12 +76,14 @@ def rests_on(withdrawal: Withdrawal, row: Segment) -> bool:
     )
 
 
+def has_voice(missing: str) -> bool:
+    """Whether a segment rests on a voice, as the reasons in its column ``missing`` tell."""
+    return not {NO_AUDIO, WITHHELD} & {*missing.split(",")}
+
+
 def is_carried_out(withdrawal: Withdrawal, rows: CallRows) -> bool:
     """Whether the newest rows have no more of the voice."""
-    return not any(
-        rests_on(withdrawal, row) and not {NO_AUDIO, WITHHELD} & {*row.missing.split(",")}
-        for row in rows.segments
-    )
+    return not any(rests_on(withdrawal, row) and has_voice(row.missing) for row in rows.segments)
 
 
 def withdrawn(withdrawal: Withdrawal, rows: CallRows, fuser: Fuser, now_ms: int) -> CallRows:

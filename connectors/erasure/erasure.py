@@ -19,39 +19,31 @@
     files) stays pending, with the journal; ``erase --pending`` goes on.
 7.  The **receipt** is signed and written, the **audit log** told, the journal removed.
 
-Beside a job that runs only compaction must not be at work: it could write a row again that it read
-before. Two erasures at once do no harm.
+A compaction or another erasure may be at work beside it. What that has read before, and is about to
+write, it gives up, or it is seen when all is searched again: see ``Lake.replace``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
-from connectors.audit_log import AuditLog
 from connectors.erasure.counted_lake import CountedLake
 from connectors.erasure.finding import Finder
 from connectors.erasure.journal import Journal, Journals
 from connectors.erasure.lake_store import LakeRules, LakeStore, Partition, Why
 from connectors.erasure.parquet_rows import OfTarget
+from connectors.erasure.records import Records, made_with
 from connectors.erasure.replay_lines import ReplayLines
 from connectors.erasure.signing import Signer
 from connectors.erasure.staged_objects import StagedObjects
 from connectors.erasure.warehouse_store import WarehouseStore
-from connectors.suppression import SuppressionFiles, new_digester
-from udfs.audit_chain import Erasure as AuditedErasure
-from udfs.erasure import (
-    EXPIRES,
-    Place,
-    Receipt,
-    Scope,
-    Target,
-    receipt_file,
-)
+from connectors.suppression import SuppressionFiles
+from udfs.erasure import Place, Receipt, Target
 from udfs.pseudonyms import Pseudonyms
 from udfs.suppression import Digester, Entry, SuppressionList
 
@@ -60,7 +52,7 @@ from udfs.suppression import Digester, Entry, SuppressionList
 class Request:
     """Who is to be erased, and who asks why."""
 
-    scope: Scope
+    scope: Literal["call", "person"]
     subject_id: str
     """A call's id or a person's, as the producer writes it."""
     reason: str
@@ -112,7 +104,7 @@ class Eraser:
             sleep: waits so many seconds.
         """
         self._stores = stores
-        self._signer = signer
+        self._records = Records(stores.lake, signer)
         self._settle_s = settle_s
         self._now_ms = now_ms
         self._sleep = sleep
@@ -158,7 +150,8 @@ class Eraser:
             LakeError: as ``erase``, as the other errors.
         """
         for journal in self._journals.under_way():
-            if journal.suppressed_ms is not None:  # else it was broken off before it knew of whom
+            # Else it was broken off before it knew of whom, or it is a withdrawal's.
+            if journal.suppressed_ms is not None:
                 self._settle(journal)
                 yield from self._remove(journal, outcome_of(journal))
 
@@ -180,21 +173,19 @@ class Eraser:
         return journal
 
     def _subject(self, request: Request) -> Entry:
-        made_with = self._made_with
+        digester = self._made_with
         return Entry(
-            request.scope, made_with.under, made_with.digest(request.scope, request.subject_id)
+            request.scope, digester.under, digester.digest(request.scope, request.subject_id)
         )
 
     @cached_property
     def _made_with(self) -> Digester:
         """What new entries are made with; a salt stays the same, that who is erased is known."""
-        listed = [entry for entries in self._suppression.read().values() for entry in entries]
-        subjects = [journal.subject for journal in self._journals.under_way()]
-        return new_digester([*listed, *subjects], self._stores.keys)
+        return made_with(self._stores.lake, self._stores.keys)
 
     def _entries(self, request: Request, before_ms: int) -> list[Entry]:
         """What is to be suppressed for a request, as far as it can be found now."""
-        made_with = self._made_with
+        digester = self._made_with
         persons: list[Entry] = []
         if request.scope == "call":
             calls = self._finder.call(request.subject_id)
@@ -204,9 +195,9 @@ class Eraser:
                 for key in self._stores.keys
                 if (person_key := Pseudonyms(key).person_key(request.subject_id)) is not None
             ]
-            persons = made_with.person(request.subject_id, person_keys, before_ms)
+            persons = digester.person(request.subject_id, person_keys, before_ms)
             calls = self._finder.calls_of(person_keys)
-        return [*persons, *(made_with.call(call_id, dt) for call_id, dt in calls.items())]
+        return [*persons, *(digester.call(call_id, dt) for call_id, dt in calls.items())]
 
     def _suppress(self, journal: Journal, entries: Sequence[Entry]) -> None:
         known = self._suppression.read().get(journal.receipt_id, [])
@@ -247,12 +238,9 @@ class Eraser:
             if outcome.pending:
                 return
             yield "searched again"
-            outcome.receipt = self._receipt(journal, entries, after)
-            assert self._signer is not None  # noqa: S101 - this is no preview
-            signed = receipt_file(self._signer.sign(outcome.receipt))
-            self._journals.keep_receipt(journal.receipt_id, signed)
+            outcome.receipt = self._records.receipt(journal, entries, after, self._now_ms())
             yield "receipt"
-        self._tell(journal, outcome)
+        outcome.receipt_path = self._records.audit(journal, self._now_ms())
         yield "audit log"
         self._journals.forget(journal.receipt_id)
         yield "done"
@@ -262,9 +250,9 @@ class Eraser:
         if stores.warehouse is not None:
             stores.warehouse.erase(stores.warehouse.calls_among(target, everywhere=False))
             yield "warehouse"
-        stores.staged.erase(target)
-        yield "staged objects"
         lake_store, goes = LakeStore(stores.lake, stores.rules), OfTarget(target)
+        stores.staged.erase(goes)
+        yield "staged objects"
         partitions = list(lake_store.partitions(target, everywhere=False))
         replayed = ReplayLines(stores.lake)
         replayed.erase(replayed.keys(partitions, goes))
@@ -274,47 +262,6 @@ class Eraser:
             if why is not None:
                 outcome.pending[partition.name] = why
             yield partition.name
-
-    def _receipt(
-        self, journal: Journal, entries: Iterable[Entry], after: Sequence[Place]
-    ) -> Receipt:
-        told = {place.name: place for place in after}
-        return Receipt(
-            receipt_id=journal.receipt_id,
-            scope=journal.scope,
-            subject=journal.subject,
-            reason=journal.reason,
-            erased_by=journal.erased_by,
-            began_ms=journal.began_ms,
-            suppressed_ms=journal.suppressed_ms or journal.began_ms,
-            erased_ms=self._now_ms(),
-            suppressed=tuple(sorted(entries, key=lambda one: (one.kind, one.digest))),
-            before=tuple(journal.before),
-            after=tuple(told.get(one.name, Place(one.name, 0)) for one in journal.before),
-            work=dict(self._stores.lake.work),
-            expires=EXPIRES,
-        )
-
-    def _tell(self, journal: Journal, outcome: Outcome) -> None:
-        kept = self._journals.receipt(journal.receipt_id)
-        assert kept is not None  # noqa: S101 - it was written before
-        outcome.receipt_path, data = kept
-        log = AuditLog(self._stores.lake)
-        if any(
-            isinstance(line.entry, AuditedErasure) and line.entry.receipt_id == journal.receipt_id
-            for line in log.lines()
-        ):
-            return
-        log.append(
-            AuditedErasure(
-                scope=journal.scope,
-                receipt_id=journal.receipt_id,
-                subject_sha256=journal.subject.digest,
-                receipt_sha256=hashlib.sha256(data).hexdigest(),
-                erased={place.name: place.rows for place in journal.before},
-            ),
-            self._now_ms(),
-        )
 
 
 class Searcher:
@@ -342,8 +289,8 @@ class Searcher:
         if stores.warehouse is not None:
             call_ids = stores.warehouse.calls_among(target, everywhere=everywhere)
             places += stores.warehouse.search(call_ids)
-        places += stores.staged.search(target)
         lake_store, goes = LakeStore(stores.lake, stores.rules), OfTarget(target)
+        places += stores.staged.search(goes)
         partitions: list[Partition] = list(lake_store.partitions(target, everywhere=everywhere))
         replayed = ReplayLines(stores.lake)
         places += replayed.search(replayed.keys(partitions, goes))

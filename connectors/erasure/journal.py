@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from connectors.lake_files import Lake, LakeError
-from udfs.erasure import Place, Scope
+from udfs.erasure import Place, ReceiptError, Scope, parsed_receipt
 from udfs.suppression import Entry
 
 FOLDER = "erasures"
@@ -82,6 +82,19 @@ class Journals:
             if file.name == _RECEIPT:
                 return file.path, self._lake.read_bytes(file.path)
         return None
+
+    def subjects_told(self) -> list[Entry]:
+        """What there are receipts of.
+
+        Raises:
+            LakeError: one cannot be read, or is none.
+        """
+        paths = [file.path for file in self._lake.files(FOLDER) if file.name == _RECEIPT]
+        try:
+            return [parsed_receipt(self._lake.read_bytes(one)).receipt.subject for one in paths]
+        except ReceiptError as error:
+            msg = f"{self._lake.base}/{FOLDER}: a file {_RECEIPT} {error}"
+            raise LakeError(msg) from None
 
     def forget(self, receipt_id: str) -> None:
         """It is done.

@@ -22,13 +22,13 @@ import pyarrow as pa
 from connectors.erasure.counted_lake import CountedLake
 from connectors.erasure.parquet_rows import Goes, Mask, count_and_digest
 from connectors.lake_compact import distinct, open_calls, stored_rows
-from connectors.lake_files import LakeError, LakeFile, compacted_name
+from connectors.lake_files import LakeFile, compacted_name
 from connectors.lake_reader import arrow_schema
 from connectors.object_versions import ObjectVersion
 from udfs.erasure import Place, Target
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Table
 
-Why: TypeAlias = Literal["open calls", "among the job's last files"]
+Why: TypeAlias = Literal["open calls", "among the job's last files", "changed by another meanwhile"]
 
 IN_ORDER: tuple[Table, ...] = (REJECTS, SEGMENTS, LEDGER, CALLS)
 """Summaries last: by them a person's calls are found."""
@@ -99,7 +99,9 @@ class LakeStore:
         Raises:
             LakeError: a file cannot be read.
         """
-        masks = {file.path: self._mask(partition.table, file, goes) for file in partition.files}
+        masks = {
+            file.path: self._mask(partition.table, file.path, goes) for file in partition.files
+        }
         places = []
         if with_kept or any(mask.any() for mask in masks.values()):
             places.append(self._place(partition, masks))
@@ -108,22 +110,35 @@ class LakeStore:
         )
         if hidden:
             places.append(Place(f"{partition.name}, hidden versions", hidden))
+        drafts = sum(
+            bool(self._mask(partition.table, path, goes).any())
+            for path in self._lake.drafts(partition.folder)
+        )
+        if drafts:
+            places.append(Place(f"{partition.name}, drafts", drafts))
         return places
 
     def erase(self, partition: Partition, goes: Goes) -> Why | None:
         """Write a partition's files again without the rows; why it must wait, if it must.
 
         Hidden versions that hold such rows go at once: no reader and no restart asks for them.
+        At the end the drafts of others go: these may have read the rows before.
 
         Raises:
             LakeError: a file cannot be read or written.
         """
+        why = self._erase(partition, goes)
+        for draft in self._lake.drafts(partition.folder):
+            self._lake.remove_for_good(draft)
+        return why
+
+    def _erase(self, partition: Partition, goes: Goes) -> Why | None:
         for version in list(self._hidden(partition)):
             if self._is_hidden_row(partition.table, version, goes):
                 self._lake.remove_version(version)
         groups = [list(each) for _, each in groupby(partition.files, lambda one: one.finished_ns)]
         touched = [
-            [file for file in group if self._mask(partition.table, file, goes).any()]
+            [file for file in group if self._mask(partition.table, file.path, goes).any()]
             for group in groups
         ]
         if not any(touched):
@@ -134,8 +149,8 @@ class LakeStore:
         for group, with_rows in zip(groups, touched, strict=True):
             if with_rows and group[0].finished_ns > settled_ns:
                 return "among the job's last files"  # as are all that come after
-            if with_rows:
-                self._rewrite(partition, group, with_rows, goes)
+            if with_rows and not self._rewrite(partition, group, with_rows, goes):
+                return "changed by another meanwhile"
         return None
 
     def _newest_ns(self) -> int:
@@ -157,7 +172,8 @@ class LakeStore:
 
     def _rewrite(
         self, partition: Partition, group: list[LakeFile], touched: list[LakeFile], goes: Goes
-    ) -> None:
+    ) -> bool:
+        """Whether it could be done; where not, another has changed the files meanwhile."""
         table = partition.table
         stored = pa.concat_tables(stored_rows(self._lake, table, file.path) for file in group)
         kept = distinct(stored.filter(pa.array(~goes.mask(table, stored))))
@@ -166,15 +182,14 @@ class LakeStore:
             _, digest = count_and_digest(kept)
             name = compacted_name(group[0].finished_ns, digest[:16])
             path = f"{self._lake.base}/{partition.folder}/{name}"
-            self._lake.put(path, kept)
-            if self._lake.num_rows(path) != len(kept):
-                msg = f"{path}: does not hold what was written; nothing was removed, run again"
-                raise LakeError(msg)
+            if not self._lake.replace([file.path for file in group], path, kept):
+                return False
         paths = [file.path for file in group if file not in touched]
         paths += [file.path for file in touched]
         for old in paths:
             if old != path:
                 self._lake.remove_for_good(old)
+        return True
 
     def _place(self, partition: Partition, masks: dict[str, Mask]) -> Place:
         gone, kept = [arrow_schema(partition.table).empty_table()], []
@@ -187,8 +202,8 @@ class LakeStore:
         rows_gone, digest = count_and_digest(pa.concat_tables(gone))
         return Place(partition.name, rows_gone, digest, kept_rows, kept_digest)
 
-    def _mask(self, table: Table, file: LakeFile, goes: Goes) -> Mask:
-        columns = self._lake.read(file.path, goes.columns(table))
+    def _mask(self, table: Table, path: str, goes: Goes) -> Mask:
+        columns = self._lake.read(path, goes.columns(table))
         return goes.mask(table, columns)
 
     def _hidden(self, partition: Partition) -> Iterable[ObjectVersion]:

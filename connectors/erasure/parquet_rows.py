@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from udfs.erasure import Target
-from udfs.rows import REJECTS, Table
+from udfs.rows import CALLS, REJECTS, SEGMENTS, Table
+from udfs.suppression import Digester, Entry
+from udfs.withdrawal import has_voice
 
 Mask = npt.NDArray[np.bool_]
 
@@ -72,6 +74,45 @@ class Superseded:
 
     def calls_among(self, call_ids: Iterable[str | None]) -> set[str]:
         return {call_id for call_id in call_ids if call_id in self._calls and call_id is not None}
+
+
+class OfVoice:
+    """Rows that rest on a voice, which only a receipt tells of."""
+
+    def __init__(self, subject: Entry, made_with: Digester) -> None:
+        """Take what a receipt is about, and what that was made with."""
+        self._subject = subject
+        self._made_with = made_with
+        self._from_ms = subject.from_ms or 0
+
+    def is_of(self, call_id: str, participant_id: str) -> bool:
+        """Whether it is this participant's voice in this call."""
+        subject = self._subject
+        told = self._made_with.voice(call_id, participant_id, subject.dt, self._from_ms)
+        return told.digest == subject.digest
+
+    def columns(self, table: Table) -> list[str]:
+        if table is SEGMENTS:
+            return ["call_id", "participant_id", "window_start_ms", "missing"]
+        if table is CALLS:
+            return ["call_id", "participant_id", "talk_ms"]
+        return ["call_id"]
+
+    def mask(self, table: Table, rows: pa.Table) -> Mask:
+        columns = zip(*(rows[name].to_pylist() for name in self.columns(table)), strict=True)
+        if table is SEGMENTS:
+            told = [
+                start_ms >= self._from_ms and has_voice(missing) and self.is_of(*who)
+                for *who, start_ms, missing in columns
+            ]
+        elif table is CALLS:
+            told = [talk_ms is not None and self.is_of(*who) for *who, talk_ms in columns]
+        else:
+            told = [False] * len(rows)
+        return np.array(told, dtype=np.bool_)
+
+    def calls_among(self, call_ids: Iterable[str | None]) -> set[str]:
+        return set()
 
 
 def is_in(ids: pa.ChunkedArray, wanted: Iterable[str]) -> Mask:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from connectors.erasure.counted_lake import parquet_columns
+from connectors.erasure.parquet_rows import Goes
 from connectors.object_store import is_object_store
 from connectors.object_versions import ObjectVersion, ObjectVersions
-from connectors.warehouse.schema import warehouse_name
-from udfs.erasure import Place, Target
-from udfs.rows import WAREHOUSE_TABLES
+from connectors.warehouse.staging import staged_prefixes
+from udfs.erasure import Place
+from udfs.rows import WAREHOUSE_TABLES, Table
 
 PLACE = "staging"
 _THREADS = 16
@@ -24,22 +25,22 @@ class StagedObjects:
     """What lies in a staging area; nothing where there is none."""
 
     def __init__(self, root: str | None) -> None:
-        self._prefix = ""
+        self._prefixes: list[str] = []
         self._versions: ObjectVersions | None = None
         if root is not None and is_object_store(root):
-            bucket, _, self._prefix = root.partition("://")[2].partition("/")
+            bucket, self._prefixes = staged_prefixes(root)
             self._versions = ObjectVersions(bucket)
 
-    def search(self, target: Target) -> list[Place]:
+    def search(self, goes: Goes) -> list[Place]:
         """How many versions of objects hold a row that goes.
 
         Raises:
             LakeError: they cannot be listed or read.
         """
-        num = len(list(self._holding(target)))
+        num = len(list(self._holding(goes)))
         return [Place(PLACE, num)] if num else []
 
-    def erase(self, target: Target) -> None:
+    def erase(self, goes: Goes) -> None:
         """Remove them.
 
         Raises:
@@ -47,25 +48,24 @@ class StagedObjects:
         """
         if self._versions is None:
             return
-        for version in list(self._holding(target)):
+        for version in list(self._holding(goes)):
             self._versions.delete(version)
 
-    def _holding(self, target: Target) -> Iterator[ObjectVersion]:
-        versions = list(self._objects())
+    def _holding(self, goes: Goes) -> Iterator[ObjectVersion]:
+        objects = list(self._objects())
         with ThreadPoolExecutor(_THREADS) as threads:
-            held = threads.map(lambda version: self._holds(version, target), versions)
-            yield from (version for version, holds in zip(versions, held, strict=True) if holds)
+            held = threads.map(lambda one: self._holds(one[0], one[1], goes), objects)
+            yield from (version for (_, version), holds in zip(objects, held, strict=True) if holds)
 
-    def _objects(self) -> Iterator[ObjectVersion]:
+    def _objects(self) -> Iterator[tuple[Table, ObjectVersion]]:
         if self._versions is None:
             return
-        for table in WAREHOUSE_TABLES:
-            prefix = f"{self._prefix.strip('/')}/{warehouse_name(table)}/".lstrip("/")
+        for table, prefix in zip(WAREHOUSE_TABLES, self._prefixes, strict=True):
             for version in self._versions.under(prefix):
                 if not version.is_delete_marker:
-                    yield version
+                    yield table, version
 
-    def _holds(self, version: ObjectVersion, target: Target) -> bool:
+    def _holds(self, table: Table, version: ObjectVersion, goes: Goes) -> bool:
         assert self._versions is not None  # noqa: S101 - there are versions
-        columns = parquet_columns(self._versions.read(version), ["call_id"])
-        return columns is not None and bool(target.calls_among(columns["call_id"].to_pylist()))
+        columns = parquet_columns(self._versions.read(version), goes.columns(table))
+        return columns is not None and bool(goes.mask(table, columns).any())

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
+from connectors.erasure.parquet_rows import Goes
 from connectors.warehouse.contract import Session, WarehouseSpec
 from connectors.warehouse.load_sql import LOAD_LEDGER
 from connectors.warehouse.schema import qualified, quoted, warehouse_name
@@ -69,12 +72,7 @@ class WarehouseStore:
         dates = None if everywhere else target.dates
         questions = [self._ids(table, "") for table in _IN_ORDER] if dates is None else []
         for dt in sorted(dates or ()):
-            end = date.fromisoformat(dt) + timedelta(days=_DAYS_OF_A_CALL)
-            span = "\"{0}\" >= '{1} 00:00:00+00' AND \"{0}\" < '{2} 00:00:00+00'"
-            questions += [
-                self._ids(SEGMENTS, f" WHERE {span.format('window_start_at', dt, end)}"),
-                self._ids(CALLS, f" WHERE {span.format('started_at', dt, end)}"),
-            ]
+            questions += [self._ids(table, condition) for table, condition in self._of_date(dt)]
         return target.calls_among(
             call_id for question in questions for (call_id,) in self._session.query(question)
         )
@@ -99,6 +97,43 @@ class WarehouseStore:
                 places.append(Place(self.place(table), len(rows), _digest(rows)))
         return places
 
+    def voices(self, dt: str) -> set[tuple[str, str]]:
+        """Whose rows there are of the calls of a date: call and participant.
+
+        Raises:
+            WarehouseError: it cannot be asked.
+        """
+        columns = '"call_id", "participant_id"'
+        return {
+            (call_id, participant_id)
+            for table, condition in self._of_date(dt)
+            for call_id, participant_id in self._session.query(
+                f"SELECT DISTINCT {columns} FROM {self._table(table)}{condition}"  # noqa: S608
+            )
+        }
+
+    def search_rows(self, call_ids: set[str], goes: Goes) -> list[Place]:
+        """How many of some calls' rows go; empty where none does.
+
+        Raises:
+            WarehouseError: it cannot be asked.
+        """
+        places = []
+        for table in _IN_ORDER:
+            names = goes.columns(table)
+            told = _list(map(quoted, names))
+            rows = [
+                dict(zip(names, row, strict=True))
+                for ids in self._portions(call_ids)
+                for row in self._session.query(
+                    f'SELECT {told} FROM {self._table(table)} WHERE "call_id" IN ({ids})'  # noqa: S608
+                )
+            ]
+            num = int(goes.mask(table, pa.Table.from_pylist(rows)).sum()) if rows else 0
+            if num:
+                places.append(Place(self.place(table), num))
+        return places
+
     def erase(self, call_ids: set[str]) -> None:
         """Delete every row of these calls.
 
@@ -113,6 +148,16 @@ class WarehouseStore:
         for begin in range(0, len(statements), _STATEMENTS_A_TRANSACTION):
             portion = statements[begin : begin + _STATEMENTS_A_TRANSACTION]
             self._session.execute([*self._turn(), *portion])
+
+    @staticmethod
+    def _of_date(dt: str) -> Iterator[tuple[Table, str]]:
+        """The tables that tell of a date, each with its condition."""
+        end = date.fromisoformat(dt) + timedelta(days=_DAYS_OF_A_CALL)
+        for table, column in ((SEGMENTS, "window_start_at"), (CALLS, "started_at")):
+            yield (
+                table,
+                f" WHERE \"{column}\" >= '{dt} 00:00:00+00' AND \"{column}\" < '{end} 00:00:00+00'",
+            )
 
     @staticmethod
     def place(table: Table) -> str:

@@ -1,33 +1,39 @@
 """Withdrawals that came after the close, carried out: the voice goes from rows that have left.
 
-    rejects ``consent_withdrawn`` ─► new rows ─► lake ─► warehouse ─► staged objects
-        ─► older revisions out of the lake, every version of them
+    rejects ``consent_withdrawn`` ─► journal ─► new rows ─► lake ─► warehouse ─► staged objects
+        ─► older revisions out of the lake, every version of them ─► search again
+        ─► receipt ─► audit log
 
 The new rows are a revision newer, so that they win wherever both are. They are written first; what
-is older goes then. Done again, it finds the new rows and only removes what is still older.
+is older goes then. Done again, it finds the new rows and only removes what is still older; the
+journal keeps what was there the first time. Each order gets one receipt.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from connectors.erasure.counted_lake import CountedLake
+from connectors.erasure.erasure import Stores
 from connectors.erasure.finding import Finder
-from connectors.erasure.lake_store import LakeRules, LakeStore, Partition
+from connectors.erasure.journal import Journal, Journals
+from connectors.erasure.lake_store import LakeStore, Partition
 from connectors.erasure.parquet_rows import Superseded
-from connectors.erasure.staged_objects import StagedObjects
+from connectors.erasure.records import Records, made_with
+from connectors.erasure.signing import Signer
 from connectors.lake_reader import arrow_table, read_files
 from connectors.warehouse.contract import Batch, Warehouse
-from udfs.erasure import Target
+from udfs.erasure import Place
 from udfs.fusion import Fuser
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, Table, newest
-from udfs.suppression import SuppressionList, digester
+from udfs.suppression import Entry, digesters
+from udfs.windows import WINDOW_MS
 from udfs.withdrawal import (
     CallRows,
     Withdrawal,
@@ -51,6 +57,16 @@ class Carried:
     """Rows that were written anew."""
     pending: dict[str, str] = field(default_factory=dict)
     """By place, why it must wait."""
+    receipt_path: str | None = None
+    """Of the receipt, where it was written just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What stands in the receipts."""
+
+    reason: str
+    erased_by: str
 
 
 class Withdrawals:
@@ -58,31 +74,32 @@ class Withdrawals:
 
     def __init__(
         self,
-        lake: CountedLake,
-        finder: Finder,
+        stores: Stores,
         warehouse: Warehouse | None,
-        staged: StagedObjects,
-        rules: LakeRules,
         fuser: Fuser,
+        signer: Signer | None,
+        told: Told,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Do nothing yet.
 
         Args:
-            lake: has the rejects, and the rows.
-            finder: knows a call's date.
+            stores: the lake has the rejects, and the rows.
             warehouse: is loaded with the new rows; None: there is none.
-            staged: objects on their way into it.
-            rules: what of the lake must wait.
             fuser: as the job has it.
+            signer: vouches for the receipts; None: only the orders are wanted.
+            told: stands in the receipts.
             sleep: waits so many seconds.
         """
-        self._lake = lake
-        self._finder = finder
+        self._stores = stores
+        self._lake = stores.lake
+        self._finder = Finder(stores.lake, stores.warehouse, whole_lake=stores.whole_lake)
         self._warehouse = warehouse
-        self._staged = staged
-        self._store = LakeStore(lake, rules)
+        self._store = LakeStore(stores.lake, stores.rules)
         self._fuser = fuser
+        self._journals = Journals(stores.lake)
+        self._records = Records(stores.lake, signer)
+        self._told = told
         self._sleep = sleep
 
     def orders(self) -> list[Withdrawal]:
@@ -107,36 +124,94 @@ class Withdrawals:
         Raises:
             LakeError: the lake cannot be read or written; run again.
             LoadError: the warehouse did not take the rows; run again.
+            WarehouseError: the warehouse cannot be asked; run again.
+            SigningError: a receipt cannot be signed; run again.
         """
+        subjects_told = self._journals.subjects_told()
         for order in self.orders():
             dt = self._finder.call(order.call_id)[order.call_id]
             carried = Carried(dt)
             if dt is not None:
-                self._carry_out(order, dt, carried, now_ms)
+                self._carry_out(order, dt, carried, subjects_told, now_ms)
             yield carried
 
-    def _carry_out(self, order: Withdrawal, dt: str, carried: Carried, now_ms: int) -> None:
+    def _carry_out(
+        self, order: Withdrawal, dt: str, carried: Carried, told: Sequence[Entry], now_ms: int
+    ) -> None:
         known = self._rows(order.call_id, dt)
-        rows = _resting_on(order, known)
-        if not is_carried_out(order, known):
-            rows = withdrawn(order, known, self._fuser, now_ms)
-            carried.changed = sum(map(len, rows.by_table().values()))
-            self._write(rows, dt)
+        is_new = not is_carried_out(order, known)
+        rows = withdrawn(order, known, self._fuser, now_ms) if is_new else _resting_on(order, known)
         by_table = rows.by_table()
-        self._load(by_table)
-        entry = digester((), b"").call(order.call_id, dt)
-        self._staged.erase(Target(SuppressionList([entry], ())))
         goes = Superseded(
             {
                 table: {table.key_of(row): row.revision for row in of_table}
                 for table, of_table in by_table.items()
             }
         )
+        journal = self._journal(order, dt, told, now_ms)
+        if journal is not None:
+            names = {place.name for place in journal.before}
+            found = self._search(order.call_id, dt, goes)
+            journal.before += [place for place in found if place.name not in names]
+            self._journals.keep(journal)
+        if is_new:
+            carried.changed = sum(map(len, by_table.values()))
+            self._write(rows, dt)
+        self._load(by_table)
+        self._stores.staged.erase(goes)
         for table in _TABLES:
             partition = self._partition(table, dt)
             why = self._store.erase(partition, goes)
             if why is not None:
                 carried.pending[partition.name] = why
+        after = self._search(order.call_id, dt, goes)
+        for place in after:
+            carried.pending.setdefault(place.name, "something was still there; run again")
+        if journal is not None and not carried.pending:
+            self._finish(journal, carried, now_ms)
+
+    def _journal(
+        self, order: Withdrawal, dt: str, told: Sequence[Entry], now_ms: int
+    ) -> Journal | None:
+        """Of an order that is under way or new; None: there is a receipt of it."""
+        for journal in self._journals.under_way():
+            if self._is_of(journal.subject, order):
+                return journal
+        if any(self._is_of(subject, order) for subject in told):
+            return None
+        made = made_with(self._lake, self._stores.keys)
+        from_ms = order.from_window * WINDOW_MS
+        return Journal(
+            receipt_id=uuid.uuid4().hex,
+            scope="voice",
+            subject=made.voice(order.call_id, order.participant_id, dt, from_ms),
+            reason=self._told.reason,
+            erased_by=self._told.erased_by,
+            began_ms=now_ms,
+        )
+
+    def _is_of(self, subject: Entry, order: Withdrawal) -> bool:
+        from_ms = order.from_window * WINDOW_MS
+        return any(
+            made.voice(order.call_id, order.participant_id, subject.dt, from_ms) == subject
+            for made in digesters([subject.under], self._stores.keys)
+        )
+
+    def _search(self, call_id: str, dt: str, goes: Superseded) -> list[Place]:
+        """The rows that go, by place; what stays is not told of, since new rows come to it."""
+        places = []
+        if self._stores.warehouse is not None:
+            places += self._stores.warehouse.search_rows({call_id}, goes)
+        places += self._stores.staged.search(goes)
+        for table in _TABLES:
+            places += self._store.search(self._partition(table, dt), goes, with_kept=False)
+        return [Place(place.name, place.rows, place.digest) for place in places]
+
+    def _finish(self, journal: Journal, carried: Carried, now_ms: int) -> None:
+        if self._journals.receipt(journal.receipt_id) is None:
+            self._records.receipt(journal, (), (), now_ms)
+        carried.receipt_path = self._records.audit(journal, now_ms)
+        self._journals.forget(journal.receipt_id)
 
     def _rows(self, call_id: str, dt: str) -> CallRows:
         found = (newest(self._rows_of(table, call_id, dt), table) for table in _TABLES)

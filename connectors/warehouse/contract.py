@@ -60,21 +60,27 @@ class WarehouseSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that are loaded together; no two have the same key."""
+    """Rows that are loaded together.
+
+    Raises:
+        ValueError: two have the same key.
+    """
 
     table: Table
     rows: tuple[Any, ...]
     """Instances of ``table.row``."""
 
+    def __post_init__(self) -> None:
+        if len(set(map(attrgetter(*self.table.key), self.rows))) < len(self.rows):
+            msg = f"a batch of {self.table.folder} has two rows of the same key"
+            raise ValueError(msg)
+
     @cached_property
     def batch_id(self) -> str:
         """SHA-256 of what is in it, whatever the order of its rows: 64 hexadecimal digits."""
         values_of = attrgetter(*(column.name for column in self.table.columns))
-        encoded = sorted(_encode(values_of(row)) for row in self.rows)
-        digest = hashlib.sha256(self.table.folder.encode())
-        for row in encoded:
-            digest.update(row)
-        return digest.hexdigest()
+        rows = sorted(self.rows, key=attrgetter(*self.table.key))
+        return hashlib.sha256(_encode((self.table.folder, [*map(values_of, rows)]))).hexdigest()
 
 
 class Warehouse(Protocol):

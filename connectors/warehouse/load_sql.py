@@ -1,54 +1,52 @@
 """The statements of one load: staged rows into a table, the newest of each key stays.
 
-    (turn)  stage  fill  reduce  drop what changes nothing  MERGE  ledger  drop
+    Redshift     (turn)  stage  COPY of an object   drop what is no news  MERGE  ledger  drop
+    PostgreSQL           stage  COPY by its client  MERGE of what is news        ledger  drop
 
-One text serves both dialects, but for how the stage is filled (Redshift reads an object in S3,
-PostgreSQL is sent the rows by its client) and for the turn: Redshift enforces no key, and under its
-default, snapshot isolation, two loads at the same time (one of them left behind by a process that
-died) could insert the same key twice; so a load takes the ledger's lock before its snapshot is
+Redshift's MERGE takes no condition, so what is no news leaves the stage before it; PostgreSQL's
+takes one, which spares it to look each key up twice. The turn: Redshift enforces no key, and under
+its default, snapshot isolation, two loads at the same time (one of them left behind by a process
+that died) could insert the same key twice; so a load takes the ledger's lock before its snapshot is
 made. PostgreSQL's primary key and REPEATABLE READ refuse the second.
 
-The statements are one transaction; BEGIN and COMMIT are the client's. The same arguments give the
+The statements are one transaction; BEGIN and COMMIT are the client's. The same batch gives the
 same text, which the Data API's ``ClientToken`` asks for: the clock is the warehouse's.
 
 The stage has the columns that this code knows, in its order (COPY of Parquet goes by position), not
-those of the table, which a later migration may have extended.
+those of the table, which a later migration may have extended. No two of its rows have the same key,
+since no two of a batch have.
 """
 
 from __future__ import annotations
 
 import re
 
+from connectors.warehouse.contract import Batch
 from connectors.warehouse.schema import qualified, quoted, warehouse_name
 from udfs.rows import Table
 
 LOAD_LEDGER = "load_ledger"
 _NO_NEWS = ("emitted_at",)
 
-_BATCH_ID = re.compile(r"[0-9a-f]{64}")
 _OBJECT = re.compile(r"s3://[a-z0-9][a-z0-9.-]+/[\w!.*()/=+-]+", re.ASCII)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 
 
-def redshift_load(
-    table: Table, schema: str, batch_id: str, num_rows: int, staged_uri: str, copy_role_arn: str
-) -> list[str]:
+def redshift_load(batch: Batch, schema: str, staged_uri: str, copy_role_arn: str) -> list[str]:
     """The statements that load one staged Parquet object into Redshift.
 
     There is no region among them: COPY of columnar formats takes none, the bucket must be in the
     region of the warehouse.
 
     Args:
-        table: what its rows are; the object has the columns of ``table.columns``, in that order.
+        batch: what the object holds, in the columns of its table and their order.
         schema: where the tables are.
-        batch_id: ``Batch.batch_id``.
-        num_rows: rows in the object.
         staged_uri: ``s3://bucket/key``.
         copy_role_arn: the role that reads the object; ``default`` is the cluster's own.
 
     Raises:
         WarehouseError: the schema is not a plain name.
-        ValueError: batch, object or role is not what it should be.
+        ValueError: object or role is not what it should be.
     """
     if not _OBJECT.fullmatch(staged_uri):
         msg = f"staged object {staged_uri!r}; use s3://bucket/key of plain characters"
@@ -56,12 +54,16 @@ def redshift_load(
     if copy_role_arn != "default" and not _ROLE.fullmatch(copy_role_arn):
         msg = f"copy_role_arn is {copy_role_arn!r}; use the ARN of an IAM role, or default"
         raise ValueError(msg)
+    table = batch.table
     role = "default" if copy_role_arn == "default" else f"'{copy_role_arn}'"
     return [
         f"LOCK TABLE {qualified(schema, LOAD_LEDGER)}",
         create_stage(table, schema),
         f"COPY {_stage(table)} FROM '{staged_uri}' IAM_ROLE {role} FORMAT AS PARQUET",
-        *merge_stage(table, schema, batch_id, num_rows),
+        _drop_what_is_no_news(table, schema),
+        _merge(table, schema, "WHEN MATCHED"),
+        note_in_ledger(batch, schema, f"(SELECT COUNT(*) FROM {_stage(table)})"),
+        drop_stage(table),
     ]
 
 
@@ -86,52 +88,60 @@ def copy_from_client(table: Table, into: str) -> str:
     return f"COPY {quoted(into)} ({_names(table)}) FROM STDIN (FORMAT BINARY)"
 
 
-def merge_stage(table: Table, schema: str, batch_id: str, num_rows: int) -> list[str]:
-    """The statements from the filled stage to the end.
+def merge_news(table: Table, schema: str) -> str:
+    """PostgreSQL: the statement that merges of the stage what ``_drop_what_is_no_news`` leaves.
 
     Raises:
         WarehouseError: the schema is not a plain name.
-        ValueError: the batch's id is not one.
     """
-    if not _BATCH_ID.fullmatch(batch_id):
-        msg = f"batch id {batch_id!r}; use 64 hexadecimal digits"
-        raise ValueError(msg)
-    return [
-        *_reduce_to_newest(table),
-        _delete_what_changes_nothing(table, schema),
-        _merge(table, schema),
-        _note_in_ledger(table, schema, batch_id, num_rows),
-        f"DROP TABLE {_stage(table)}",
-    ]
+    stage, target = _stage(table), quoted(warehouse_name(table))
+    came, there = (
+        ", ".join(f"{of}.{quoted(name)}" for name in _told(table)) for of in (stage, target)
+    )
+    return _merge(
+        table,
+        schema,
+        f'WHEN MATCHED AND {stage}."revision" >= {target}."revision" '
+        f"AND ({came}) IS DISTINCT FROM ({there})",
+    )
 
 
-def _reduce_to_newest(table: Table) -> list[str]:
-    """Of several revisions of a key in the stage the highest; a batch has no row twice.
+def note_in_ledger(batch: Batch, schema: str, num_merged: str) -> str:
+    """The statement that notes a load.
 
-    By a table of its own, since Redshift documents no subquery in USING.
+    ``loaded_at`` is the column's default, since no text for now() is good in both dialects.
+
+    Args:
+        batch: what came; ``max_revision`` is its highest.
+        schema: where the tables are.
+        num_merged: SQL for how many of its rows were news.
+
+    Raises:
+        WarehouseError: the schema is not a plain name.
     """
-    stage, repeated = _stage(table), quoted(f"{warehouse_name(table)}_repeated")
-    key = [quoted(name) for name in table.key]
-    same_key = " AND ".join(f"{stage}.{name} = {repeated}.{name}" for name in key)
-    return [
-        f'CREATE TEMP TABLE {repeated} AS SELECT {", ".join(key)}, MAX("revision") AS "newest" '
-        f"FROM {stage} GROUP BY {', '.join(key)} HAVING COUNT(*) > 1",
-        f"DELETE FROM {stage} USING {repeated} "
-        f'WHERE {same_key} AND {stage}."revision" < {repeated}."newest"',
-        f"DROP TABLE {repeated}",
-    ]
+    highest = max((row.revision for row in batch.rows), default="NULL")
+    return (
+        f"INSERT INTO {qualified(schema, LOAD_LEDGER)} "
+        f'("batch_id", "table_name", "num_rows", "num_merged", "max_revision") VALUES '
+        f"('{batch.batch_id}', '{warehouse_name(batch.table)}', {len(batch.rows)}, "
+        f"{num_merged}, {highest})"
+    )
 
 
-def _delete_what_changes_nothing(table: Table, schema: str) -> str:
+def drop_stage(table: Table) -> str:
+    return f"DROP TABLE {_stage(table)}"
+
+
+def _drop_what_is_no_news(table: Table, schema: str) -> str:
     """Rows older than the table's, and rows that say the same as it does.
 
     Another row of an equal revision stays and replaces: after a restart a failed model may have
     answered. When a row was emitted is not what it says, so calls that are replayed change nothing.
     """
     stage, target = _stage(table), quoted(warehouse_name(table))
-    told = [column.name for column in table.columns if column.name not in (*table.key, *_NO_NEWS)]
     same = " AND ".join(
-        _equal_or_both_null(f"{stage}.{quoted(name)}", f"{target}.{quoted(name)}") for name in told
+        _equal_or_both_null(f"{stage}.{quoted(name)}", f"{target}.{quoted(name)}")
+        for name in _told(table)
     )
     return (
         f"DELETE FROM {stage} USING {_target(table, schema)} WHERE {_same_key(table)} "
@@ -139,13 +149,18 @@ def _delete_what_changes_nothing(table: Table, schema: str) -> str:
     )
 
 
+def _told(table: Table) -> list[str]:
+    """The columns in which one row of a key tells something else than another."""
+    return [column.name for column in table.columns if column.name not in (*table.key, *_NO_NEWS)]
+
+
 def _equal_or_both_null(one: str, other: str) -> str:
     """Redshift has no IS NOT DISTINCT FROM."""
     return f"({one} = {other} OR ({one} IS NULL AND {other} IS NULL))"
 
 
-def _merge(table: Table, schema: str) -> str:
-    """In Redshift's grammar: no alias of the target, equality only, no AND after MATCHED."""
+def _merge(table: Table, schema: str, when_matched: str) -> str:
+    """In Redshift's grammar but for what may follow MATCHED: no alias of the target, equality."""
     stage = _stage(table)
     names = [column.name for column in table.columns]
     updates = ", ".join(
@@ -154,18 +169,8 @@ def _merge(table: Table, schema: str) -> str:
     values = ", ".join(f"{stage}.{quoted(name)}" for name in names)
     return (
         f"MERGE INTO {_target(table, schema)} USING {stage} ON {_same_key(table)} "
-        f"WHEN MATCHED THEN UPDATE SET {updates} "
+        f"{when_matched} THEN UPDATE SET {updates} "
         f"WHEN NOT MATCHED THEN INSERT ({_names(table)}) VALUES ({values})"
-    )
-
-
-def _note_in_ledger(table: Table, schema: str, batch_id: str, num_rows: int) -> str:
-    """``loaded_at`` is the column's default, since no text for now() is good in both dialects."""
-    return (
-        f"INSERT INTO {qualified(schema, LOAD_LEDGER)} "
-        f'("batch_id", "table_name", "num_rows", "num_merged", "max_revision") '
-        f"SELECT '{batch_id}', '{warehouse_name(table)}', {num_rows:d}, COUNT(*), "
-        f'MAX("revision") FROM {_stage(table)}'
     )
 
 

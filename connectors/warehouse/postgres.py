@@ -1,4 +1,4 @@
-"""PostgreSQL ≥ 15 as a warehouse: rows by COPY FROM STDIN, then the same MERGE as Redshift's.
+"""PostgreSQL ≥ 15 as a warehouse: rows by COPY FROM STDIN, then MERGE.
 
 A load is one transaction under REPEATABLE READ: of two loads that touch the same row at once, the
 second is refused (and tried again), so that neither can put an older row over a newer one.
@@ -27,7 +27,9 @@ from connectors.warehouse.contract import (
 from connectors.warehouse.load_sql import (
     copy_from_client,
     create_stage,
-    merge_stage,
+    drop_stage,
+    merge_news,
+    note_in_ledger,
     stage_name,
 )
 from connectors.warehouse.postgres_errors import Address, cannot_connect, reason, statement_failed
@@ -139,8 +141,10 @@ class PostgresWarehouse:
             connection.execute(setting)
         connection.execute(create_stage(table, self._schema).encode())
         copy_rows(connection, batch, stage_name(table))
-        for statement in merge_stage(table, self._schema, batch.batch_id, len(batch.rows)):
-            connection.execute(statement.encode())
+        merged = connection.execute(merge_news(table, self._schema).encode())
+        noted = note_in_ledger(batch, self._schema, str(merged.rowcount))
+        connection.execute(noted.encode())
+        connection.execute(drop_stage(table).encode())
 
 
 def copy_rows(connection: psycopg.Connection[Any], batch: Batch, into: str) -> None:

@@ -49,12 +49,7 @@ class RedshiftWarehouse:
             LoadError: it could not be staged or begun.
         """
         statements = redshift_load(
-            batch.table,
-            self._spec.schema,
-            batch.batch_id,
-            len(batch.rows),
-            self._staging.uri(batch),
-            self._spec.copy_role_arn,
+            batch, self._spec.schema, self._staging.uri(batch), self._spec.copy_role_arn
         )
         self._staging.put(batch)
         try:

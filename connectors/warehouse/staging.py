@@ -29,8 +29,19 @@ from connectors.object_store import (
 from connectors.warehouse.contract import Batch, LoadError, WarehouseError, WarehouseSpec
 from connectors.warehouse.schema import warehouse_name
 from udfs.events import STAGED_OBJECT_LEFT
+from udfs.rows import WAREHOUSE_TABLES, Table
 
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, MAX_ATTEMPTS = 2.0, 5.0, 2
+
+
+def staged_prefixes(root: str) -> tuple[str, list[str]]:
+    """The bucket of a staging root, and what the keys of each table's objects begin with."""
+    bucket, _, prefix = root.partition("://")[2].partition("/")
+    return bucket, [_table_prefix(prefix.strip("/"), table) for table in WAREHOUSE_TABLES]
+
+
+def _table_prefix(prefix: str, table: Table) -> str:
+    return f"{prefix}/{warehouse_name(table)}/".lstrip("/")
 
 
 class StagingArea:
@@ -102,7 +113,7 @@ class StagingArea:
         self._s3.close()
 
     def _key(self, batch: Batch) -> str:
-        return f"{self._prefix}/{warehouse_name(batch.table)}/{batch.batch_id}.parquet".lstrip("/")
+        return f"{_table_prefix(self._prefix, batch.table)}{batch.batch_id}.parquet"
 
 
 def parquet_bytes(batch: Batch) -> bytes:

@@ -11,12 +11,13 @@ from typer.testing import CliRunner, Result
 
 from connectors.audit_log import AuditLog
 from connectors.lake_files import Lake
-from connectors.lake_reader import read_rows
+from connectors.lake_reader import read_rows, write_rows
 from flink_job import erase_commands
 from flink_job.cli import app
 from tests.erasure_world import KEY, PERSON, SIGNING_KEY, World
+from tests.row_builders import reject
 from udfs.audit_chain import Erasure
-from udfs.rows import CALLS
+from udfs.rows import CALLS, REJECTS
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +113,36 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
 
     assert done.exit_code == 0
     assert before == {path: path.read_bytes() for path in world.root.rglob("*") if path.is_file()}
+
+
+def test_a_withdrawal_leaves_a_receipt_that_can_be_verified(world: World) -> None:
+    change = {
+        "type": "consent_changed",
+        "call_id": world.call_id(0, 1),
+        "participant_id": "customer",
+        "consent": False,
+        "at_ms": 0,
+        "retroactive": True,
+    }
+    order = reject(
+        step="intake",
+        reason="consent_withdrawn",
+        call_id=world.call_id(0, 1),
+        payload=json.dumps(change).encode(),
+    )
+    write_rows(world.root, REJECTS, [order], lambda _: world.dt(0), "order.parquet")
+    assert "1 withdrawals are ordered" in run(world, "--withdrawn", "--dry-run").output
+    assert not (world.root / "erasures").exists()
+
+    done = run(world, "--withdrawn", "--min-age-s", "0")
+
+    assert done.exit_code == 0, done.output
+    [receipt] = (world.root / "erasures").glob("*/receipt.json")
+    assert f"receipt: {receipt}" in done.output
+    assert json.loads(receipt.read_text())["receipt"]["reason"] == erase_commands.WITHDRAWN
+    verified = run(world, "verify", receipt.parent.name)
+    assert (verified.exit_code, "clean: the voice" in verified.output) == (0, True)
+    assert "receipt" not in run(world, "--withdrawn", "--min-age-s", "0").output
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from udfs.call_ledger import MAX_RANGES_CHARACTERS, format_ranges, missing_ranges, windows_lost
 from udfs.call_state import Run
-from udfs.intake import insert_run
+from udfs.window_cutting import insert_run
 
 SECOND_US = 1_000_000
 

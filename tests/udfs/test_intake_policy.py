@@ -19,7 +19,9 @@ from tests.builders import (
 from tests.intake_run import DEFAULT_POLICY, IntakeRun
 from tests.policies import policy, rule
 from udfs.call_state import Tombstone, Voice, decode_state, encode_state
-from udfs.intake import Intake, IntakeRules, Refusal
+from udfs.decisions import Refusal
+from udfs.intake import Intake, IntakeRules
+from udfs.late_records import LateRecords
 from udfs.records import ConsentRuled, RejectNotice, WithheldText
 
 SILENT_SECOND = b"\xff" * 8_000
@@ -269,14 +271,14 @@ def closed(*changes, complete=True, **fields) -> Tombstone:
     if complete:
         intake.take(call_ended(chunks={"customer": 1}, utterances=1))
     call = decode_state(intake.state)
-    tombstone = Intake(IntakeRules(), DEFAULT_POLICY).tombstone(call, STARTED_AT_MS)
+    tombstone = LateRecords(DEFAULT_POLICY).tombstone(call, STARTED_AT_MS)
     kept = decode_state(encode_state(tombstone))
     assert isinstance(kept, Tombstone)
     return kept
 
 
 def late(tombstone: Tombstone, record) -> list[tuple[str, bool]]:
-    taken = Intake(IntakeRules(), DEFAULT_POLICY).take_late(tombstone, record, arrival())
+    taken = LateRecords(DEFAULT_POLICY).take(tombstone, record, arrival())
     return [(one.reason, one.keeps_content) for one in taken]
 
 

@@ -7,15 +7,14 @@ import sqlfluff
 import sqlglot
 from sqlglot import exp
 
-from connectors.warehouse.contract import WarehouseError
+from connectors.warehouse.contract import Batch, WarehouseError
 from connectors.warehouse.load_sql import (
     create_stage,
-    merge_stage,
     redshift_load,
 )
-from udfs.rows import CALLS, REJECTS, SEGMENTS, WAREHOUSE_TABLES, Table
+from tests.row_builders import ledger, segment, summary, unheard
+from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, WAREHOUSE_TABLES, Table
 
-BATCH_ID = "0f" * 32
 URI = "s3://staging-bucket/loads/call_segment/0f0f.parquet"
 ROLE = "arn:aws:iam::123456789012:role/redshift-copy"
 
@@ -24,8 +23,15 @@ each_table = pytest.mark.parametrize(
 )
 
 
+BATCHES = {
+    SEGMENTS: Batch(SEGMENTS, (segment(0), unheard(1))),
+    CALLS: Batch(CALLS, (summary(),)),
+    LEDGER: Batch(LEDGER, (ledger(),)),
+}
+
+
 def loads(table: Table) -> list[str]:
-    return redshift_load(table, "calls", BATCH_ID, 500, URI, ROLE)
+    return redshift_load(BATCHES[table], "calls", URI, ROLE)
 
 
 def merge_of(table: Table) -> exp.Merge:
@@ -52,17 +58,6 @@ def test_a_load_fits_one_call_of_the_data_api(table: Table) -> None:
 
     assert len(statements) <= 40
     assert max(len(statement.encode()) for statement in statements) < 100_000
-
-
-@each_table
-def test_both_dialects_have_one_text_but_for_turn_and_fill(table: Table) -> None:
-    redshift = loads(table)
-    postgresql = [create_stage(table, "calls"), *merge_stage(table, "calls", BATCH_ID, 500)]
-
-    assert [statement for statement in redshift if statement not in postgresql] == [
-        'LOCK TABLE "calls"."load_ledger"',
-        f"COPY \"{table.warehouse_table}_stage\" FROM '{URI}' IAM_ROLE '{ROLE}' FORMAT AS PARQUET",
-    ]
 
 
 def test_the_turn_is_taken_before_anything_makes_a_snapshot() -> None:
@@ -122,7 +117,7 @@ def test_the_stage_has_our_columns_whatever_a_later_migration_adds() -> None:
 
 
 def test_the_default_role_is_a_keyword() -> None:
-    statements = redshift_load(CALLS, "public", BATCH_ID, 1, URI, "default")
+    statements = redshift_load(BATCHES[CALLS], "public", URI, "default")
 
     assert " IAM_ROLE default " in statements[2]
 
@@ -132,23 +127,26 @@ def test_the_default_role_is_a_keyword() -> None:
 )
 def test_a_schema_that_is_no_plain_name_is_refused(schema: str) -> None:
     with pytest.raises(WarehouseError, match="lower-case"):
-        redshift_load(CALLS, schema, BATCH_ID, 1, URI, ROLE)
+        redshift_load(BATCHES[CALLS], schema, URI, ROLE)
 
 
 @pytest.mark.parametrize(
-    ("batch_id", "uri", "role"),
+    ("uri", "role"),
     [
-        ("'; DROP TABLE x; --", URI, ROLE),
-        (BATCH_ID + "\n", URI, ROLE),
-        (BATCH_ID, "s3://bucket/key' IAM_ROLE 'x", ROLE),
-        (BATCH_ID, "https://bucket/key", ROLE),
-        (BATCH_ID, URI, "arn:aws:iam::123456789012:role/x' FORMAT AS CSV --"),
-        (BATCH_ID, URI, ""),
+        ("s3://bucket/key' IAM_ROLE 'x", ROLE),
+        ("https://bucket/key", ROLE),
+        (URI, "arn:aws:iam::123456789012:role/x' FORMAT AS CSV --"),
+        (URI, ""),
     ],
 )
-def test_what_would_end_its_quotes_is_refused(batch_id: str, uri: str, role: str) -> None:
+def test_what_would_end_its_quotes_is_refused(uri: str, role: str) -> None:
     with pytest.raises(ValueError, match="use "):
-        redshift_load(CALLS, "public", batch_id, 1, uri, role)
+        redshift_load(BATCHES[CALLS], "public", uri, role)
+
+
+def test_a_batch_has_no_key_twice() -> None:
+    with pytest.raises(ValueError, match="same key"):
+        Batch(LEDGER, (ledger(), ledger(revision=9)))
 
 
 def test_rows_that_stay_in_the_lake_have_no_load() -> None:

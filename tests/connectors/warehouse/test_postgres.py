@@ -13,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.warehouse.contract import Batch, LoadError, WarehouseError, WarehouseSpec
-from connectors.warehouse.load_sql import create_stage, merge_stage
 from connectors.warehouse.postgres import PostgresSession, PostgresWarehouse
 from connectors.warehouse.reader import read_warehouse
 from tests.connectors.warehouse.loads import load, wait
 from tests.row_builders import ledger, segment, summary, unheard
-from udfs.rows import CALLS, LEDGER, SEGMENTS, WAREHOUSE_TABLES, Summary
+from udfs.rows import CALLS, SEGMENTS, WAREHOUSE_TABLES, Summary
 
 BUILDERS = {"call_segment": segment, "call_summary": summary, "call_ledger": ledger}
 
@@ -121,24 +120,8 @@ def test_the_load_ledger_tells_what_came_and_what_was_newer(session, spec, wareh
 
     assert lines_of_ledger(session, spec) == [
         (first.batch_id, "call_summary", 1, 1, 9),
-        (second.batch_id, "call_summary", 2, 1, 4),
+        (second.batch_id, "call_summary", 2, 1, 8),
     ]
-
-
-@pytest.mark.parametrize("revisions", [(6, 7), (7, 5)])
-def test_a_stage_with_the_same_key_twice_is_reduced(revisions, session, spec, postgres_url) -> None:
-    with psycopg.connect(postgres_url) as connection:
-        connection.execute(create_stage(LEDGER, spec.schema).encode())
-        for revision in revisions:
-            connection.execute(
-                b"INSERT INTO call_ledger_stage (call_id, participant_id, revision) "
-                b"VALUES ('call-1', 'c1', %s)",
-                [revision],
-            )
-        for statement in merge_stage(LEDGER, spec.schema, "0" * 64, 2):
-            connection.execute(statement.encode())
-
-    assert session.query(f"SELECT revision FROM {spec.schema}.call_ledger") == [(max(revisions),)]
 
 
 def test_a_load_works_on_when_a_migration_has_added_a_column(session, spec, warehouse) -> None:

@@ -262,8 +262,11 @@ def test_an_object_of_another_table_fails_the_load(place) -> None:
     key = f"{place.spec.schema}/other.parquet"
     body = parquet_bytes(Batch(LEDGER, (ledger(),)))
     boto3.client("s3").put_object(Bucket=STAGING_BUCKET, Key=key, Body=body)
-    uri = f"s3://{STAGING_BUCKET}/{key}"
+    batch = Batch(CALLS, (summary(),))
+    statements = redshift_load(
+        batch, place.spec.schema, f"s3://{STAGING_BUCKET}/{key}", copy_role_arn="default"
+    )
 
     with pytest.raises(WarehouseError, match="statement 3: the object's columns are not"):
-        place.session.execute(redshift_load(CALLS, place.spec.schema, "0" * 64, 1, uri, "default"))
+        place.session.execute(statements)
     assert num_loads(place) == 0
