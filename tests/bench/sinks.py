@@ -3,10 +3,11 @@
 ``load_over_copy``   Rows a second that the warehouse's writer loads (stage, MERGE and all, a batch
                      at a time) over those of a bare COPY of the same rows into a table that is like
                      the warehouse's, in PostgreSQL, in turns in one run.
-``state``            The job with models that cost nothing takes 10,000 chats, one after another,
-                     through all its sinks, lake and warehouse. Tombstones and waits are seconds
-                     long here, so that their end is seen: the state is to be flat after the first
-                     hundred closed calls. Printed as the calls close: bytes of the last checkpoint.
+``state``            The job with models that cost nothing takes 10,000 chats through all its sinks,
+                     lake and warehouse, at most 300 of them not yet closed. Tombstones and
+                     waits are seconds long here, so that their end is seen: the state is to be flat
+                     after the first hundred closed calls. Printed as they close: a checkpoint's
+                     bytes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from udfs.rows import SEGMENTS
 
 BATCH_ROWS = 5_000
 ROUNDS = 10
+MAX_OPEN = 300
 _POLL_S = 0.002
 BARE = "bare"
 
@@ -88,9 +90,9 @@ def load_and_copy(url: str) -> dict[str, Any]:
     }
 
 
-def chats(num_calls: int) -> Iterator[tuple[StreamName, Put]]:
+def chats(numbers: range) -> Iterator[tuple[StreamName, Put]]:
     """Each of two utterances, from its beginning to its end."""
-    for number in range(num_calls):
+    for number in numbers:
         call_id, now_ms = call_id_of(number), time.time_ns() // 1_000_000
         spread = str((number % 2) << 127)
         records = [
@@ -100,7 +102,7 @@ def chats(num_calls: int) -> Iterator[tuple[StreamName, Put]]:
                           place * 3_000, "thank you", "en-US", None, False)
                 for place, voice in enumerate(VOICES)
             ),
-            CallEnded(call_id, now_ms + 6_000, None, 2),
+            CallEnded(call_id, now_ms + 6_000, (), 2),
         ]  # fmt: skip
         for record in records:
             yield "text", Put(call_id, record_json(record), spread)
@@ -133,11 +135,15 @@ def state_over_calls(url: str, num_calls: int, tell: Any) -> list[dict[str, int]
         }
         groups = local_groups(given, opened.endpoint, (work_dir / "lake").as_uri())
         with JobProcess(write_properties(groups, work_dir), work_dir, runs.NULL_JOB) as process:
-            send(opened.kinesis, opened.names, chats(num_calls))
-            while not (closed := _closed(url)):
-                process.check()
-                time.sleep(1)
+            closed = sent = 0
             while closed < num_calls:
+                upto = min(num_calls, closed + MAX_OPEN)
+                send(opened.kinesis, opened.names, chats(range(sent, upto)))
+                sent = upto
+                while not closed:
+                    process.check()
+                    time.sleep(1)
+                    closed = _closed(url)
                 state_bytes = runs.next_state_bytes(process)
                 closed = _closed(url)
                 seen.append({"closed_calls": closed, "state_bytes": state_bytes})
