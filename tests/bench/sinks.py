@@ -40,7 +40,7 @@ from udfs.records import CallEnded, CallStarted, StreamName, Utterance
 from udfs.rows import SEGMENTS
 
 BATCH_ROWS = 5_000
-ROUNDS = 10
+ROUNDS = 30
 MAX_OPEN = 300
 _POLL_S = 0.002
 BARE = "bare"
