@@ -154,7 +154,7 @@ def test_make_package_is_the_command_that_makes_the_zip() -> None:
     make = shutil.which("make")
     assert make is not None
     done = subprocess.run(
-        [make, "--dry-run", "--old-file=setup", "package"],
+        [make, "--dry-run", "--no-print-directory", "--old-file=setup", "package"],
         cwd=ROOT,
         capture_output=True,
         text=True,
