@@ -25,7 +25,7 @@ LIMIT_S = 300
 
 
 def kill_workers(run: subprocess.Popen[bytes]) -> None:
-    """``kill -9`` every Python worker of a run, once it has some (again)."""
+    """``kill -9`` every Python worker of a run, once it has some (again); see them gone."""
     deadline_s = time.monotonic() + LIMIT_S
     while not (workers := _workers(run.pid)):
         assert run.poll() is None, "the run ended before its workers were killed"
@@ -33,6 +33,9 @@ def kill_workers(run: subprocess.Popen[bytes]) -> None:
         time.sleep(0.2)
     for worker in workers:
         worker.kill()
+    while set(workers) & set(_workers(run.pid)):  # or the next kill would find them again
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
 
 
 def hold_up_workers(run: subprocess.Popen[bytes], seconds: float, times: int) -> None:
