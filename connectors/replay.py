@@ -12,16 +12,15 @@ import base64
 import binascii
 import json
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from connectors.kinesis_client import MAX_BATCH_RECORDS, KinesisClient, Put
+from connectors.repeating import Repeating
 from udfs.records import StreamName
 from udfs.replay_plan import MAX_RECORD_BYTES, PlannedRecord
 
@@ -105,7 +104,7 @@ class Replayer:
         return sent
 
 
-class Heartbeats:
+class Heartbeats(Repeating):
     """Heartbeats from a thread, from entering the context to leaving it."""
 
     def __init__(
@@ -119,30 +118,15 @@ class Heartbeats:
         Args:
             kinesis: takes them.
             stream_names: the streams, each shard of which gets one.
-            wait: waits so many seconds, True when it is over; by default until ``stop``.
+            wait: see ``Repeating``.
         """
+        super().__init__(self.beat, HEARTBEAT_S, "heartbeats", wait)
         self._kinesis = kinesis
         self._stream_names = stream_names
-        self._stopped = threading.Event()
-        self._wait = wait or self._stopped.wait
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
     def __enter__(self) -> Self:
         self.beat()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
-        if error is None:
-            self.check()
+        return super().__enter__()
 
     def beat(self) -> None:
         """Put one heartbeat to each open shard.
@@ -152,18 +136,6 @@ class Heartbeats:
         """
         for name in self._stream_names:
             self._kinesis.put_heartbeats(name)
-
-    def check(self) -> None:
-        """Raise what stopped the heartbeats, if anything did."""
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            while not self._wait(HEARTBEAT_S):
-                self.beat()
-        except Exception as err:  # raised again by check() in the caller's thread
-            self._error = err
 
 
 def read_injected(path: Path) -> tuple[PlannedRecord, ...]:

@@ -7,7 +7,6 @@ and subtasks are samples of one metric. So a snapshot here is a list of values u
 from __future__ import annotations
 
 import json
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -15,9 +14,9 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
+from connectors.repeating import Repeating
 from udfs.flink_metrics import GROUP
 
 OF_THE_JOB = (
@@ -38,38 +37,26 @@ _MAX_IDS = 50
 Snapshot = dict[str, list[float]]
 
 
-class MetricsRecorder:
+class MetricsRecorder(Repeating):
     """Writes ``{"at_ms": …, "metrics": {name: [value, …]}}`` lines while its context lasts."""
 
     def __init__(self, rest_port: int, path: Path) -> None:
+        super().__init__(self._record, SNAPSHOT_S, "metrics")
         self._rest_port = rest_port
         self._path = path
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        self._path.write_text("")
+        return super().__enter__()
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        with self._path.open("w", encoding="utf-8") as file:
-            while not self._stopped.wait(SNAPSHOT_S):
-                try:
-                    metrics = read_snapshot(self._rest_port)
-                except (OSError, ValueError):  # Flink is starting, or ending
-                    continue
-                at_ms = time.time_ns() // 1_000_000
-                file.write(json.dumps({"at_ms": at_ms, "metrics": metrics}) + "\n")
-                file.flush()
+    def _record(self) -> None:
+        try:
+            metrics = read_snapshot(self._rest_port)
+        except (OSError, ValueError):  # Flink is starting, or ending
+            return
+        at_ms = time.time_ns() // 1_000_000
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"at_ms": at_ms, "metrics": metrics}) + "\n")
 
 
 def read_snapshot(rest_port: int) -> Snapshot:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
+
+from connectors.repeating import Repeating
 
 _POLL_S = 0.02
 
 
-class DiskWatch:
+class DiskWatch(Repeating):
     """Keeps a second link to every file that appears below a folder, from a thread of its own.
 
     A link has what is written into the file later too; a file that is renamed stays one.
@@ -27,36 +26,20 @@ class DiskWatch:
             folder: what is watched.
             links: a folder of the same file system outside of it.
         """
+        super().__init__(self._look, _POLL_S, "disk watch")
         self._folder = folder
         self._links = links
         self._seen: dict[tuple[int, int], tuple[Path, Path]] = {}
-        self._stopped = threading.Event()
-        self._thread = ThreadPoolExecutor(1, "disk watch")
 
     def __enter__(self) -> Self:
         self._links.mkdir()
-        self._watching = self._thread.submit(self._run)
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        self._thread.shutdown()
-        self._watching.result()  # it has seen everything, or says why not
-        self._look()
+        return super().__enter__()
 
     def files(self) -> Iterator[tuple[Path, bytes]]:
-        """Every file that there was, by its path below the folder, with its last content."""
+        """Once it is over: every file that there was, by its path, with its last content."""
+        self._look()
         for path, link in self._seen.values():
             yield path.relative_to(self._folder), link.read_bytes()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(_POLL_S):
-            self._look()
 
     def _look(self) -> None:
         for folder, _, names in os.walk(self._folder):  # leaves out what is gone meanwhile
