@@ -17,13 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from udfs.call_ledger import all_expected_came, close_ledger
-from udfs.call_state import (
-    CallStore,
-    KeptChunk,
-    OpenCall,
-    Voice,
-    Waiting,
-)
+from udfs.call_state import CallStore, KeptChunk, OpenCall, Voice, Waiting
 from udfs.decisions import Decision, Refusal, ToDo, digest, refuse_noticed
 from udfs.gate import Gate, is_withheld, known_step, may_keep, without_withheld
 from udfs.policy import Policy
@@ -43,10 +37,7 @@ from udfs.records import (
     UtteranceAccepted,
 )
 from udfs.window_cutting import WindowCutter, digest_of, kept_of, last_touched, num_begun
-from udfs.windows import (
-    is_chat,
-    window_of,
-)
+from udfs.windows import is_chat, window_of
 from udfs.words import count_words
 
 _PARTIAL = -1
@@ -229,7 +220,7 @@ class Intake:
             return
         chunk_digest = digest(chunk)
         if voice.has(chunk.sequence):
-            if digest_of(voice, store, chunk) == chunk_digest:
+            if digest_of(store, chunk) == chunk_digest:
                 voice.duplicates += 1
             else:
                 voice.rejected += 1

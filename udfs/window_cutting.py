@@ -82,14 +82,13 @@ class WindowCutter:
         voice.give_up_at_ms = {k: at for k, at in voice.give_up_at_ms.items() if k >= upto}
 
     def _cut(self, voice: Voice, store: CallStore, window: int, now_ms: int) -> ToDo:
-        chunks = _chunks_of(voice, store, window)
+        chunks = [kept.chunk for kept in kept_of(voice, store, window)]
         begun = sum(window_of(chunk.offset_ms) == window for chunk in chunks)
         counts = WindowLedger(begun, len(chunks) - begun)
         participant_id = voice.participant.participant_id
         if is_withheld(voice.party, window):
             return ToDo(WindowCut(participant_id, window, counts, 0, now_ms, withheld=True))
-        newest_window = max(window_of(voice.newest_ms), last_window_of(voice.end_us))
-        signal = arrange(window, chunks, audio_follows=newest_window > window)
+        signal = arrange(window, chunks, audio_follows=last_touched(voice) > window)
         work = WindowCut(participant_id, window, counts, signal.gap_ms, now_ms)
         return ToDo(work, signal=signal)
 
@@ -117,7 +116,8 @@ class WindowCutter:
             voice.give_up_at_ms.setdefault(window, now_ms + self._gap_wait_ms)
 
 
-def digest_of(voice: Voice, store: CallStore, chunk: AudioChunk) -> int | None:
+def digest_of(store: CallStore, chunk: AudioChunk) -> int | None:
+    """The digest of the chunk that came with this one's sequence; None: it is not known."""
     participant_id = chunk.participant_id
     kept = store.chunk(participant_id, chunk.sequence)
     if kept is not None:
@@ -126,6 +126,7 @@ def digest_of(voice: Voice, store: CallStore, chunk: AudioChunk) -> int | None:
 
 
 def last_touched(voice: Voice) -> int:
+    """The last window of which audio has come; -1: none has."""
     return max(window_of(voice.newest_ms), last_window_of(voice.end_us)) if voice.chunks else -1
 
 
@@ -162,6 +163,7 @@ def insert_run(runs: list[Run], new: Run) -> list[Run]:
 
 
 def kept_of(voice: Voice, store: CallStore, window: int) -> list[KeptChunk]:
+    """The chunks that touch a window whose audio is kept."""
     low, high = voice.touching[window]
     participant_id = voice.participant.participant_id
     kept = [
@@ -170,7 +172,7 @@ def kept_of(voice: Voice, store: CallStore, window: int) -> list[KeptChunk]:
         if run.first <= high and run.last >= low
         for sequence in range(max(run.first, low), min(run.last, high) + 1)
     ]
-    return [entry for entry in kept if entry is not None and _touches(entry.chunk, window)]
+    return [one for one in kept if one is not None and window in windows_touched(one.chunk)]
 
 
 def num_begun(voice: Voice, store: CallStore, windows: list[int]) -> int:
@@ -183,11 +185,3 @@ def num_begun(voice: Voice, store: CallStore, windows: list[int]) -> int:
     }
     forgotten = sum(len(store.digests(participant_id, window)) for window in windows)
     return forgotten + sum(begun_in in windows for begun_in in kept.values())
-
-
-def _chunks_of(voice: Voice, store: CallStore, window: int) -> list[AudioChunk]:
-    return [kept.chunk for kept in kept_of(voice, store, window)]
-
-
-def _touches(chunk: AudioChunk, window: int) -> bool:
-    return window in windows_touched(chunk)
