@@ -35,7 +35,7 @@ from typing import Literal
 from connectors.erasure.counted_lake import CountedLake
 from connectors.erasure.finding import Finder
 from connectors.erasure.journal import Journal, Journals
-from connectors.erasure.lake_store import LakeRules, LakeStore, Partition, Why
+from connectors.erasure.lake_store import LakeRules, LakeStore, Partition
 from connectors.erasure.parquet_rows import OfTarget
 from connectors.erasure.records import Records, made_with
 from connectors.erasure.replay_lines import ReplayLines
@@ -258,7 +258,7 @@ class Eraser:
         replayed.erase(replayed.keys(partitions, goes))
         yield "replay ledger"
         for partition in partitions:
-            why: Why | None = lake_store.erase(partition, goes)
+            why = lake_store.erase(partition, goes)
             if why is not None:
                 outcome.pending[partition.name] = why
             yield partition.name

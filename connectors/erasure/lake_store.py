@@ -15,20 +15,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
 from connectors.erasure.counted_lake import CountedLake
 from connectors.erasure.parquet_rows import Goes, Mask, count_and_digest
-from connectors.lake_compact import distinct, open_calls, stored_rows
+from connectors.lake_compact import LeftAlone, distinct, open_calls, stored_rows
 from connectors.lake_files import LakeFile, compacted_name
 from connectors.lake_reader import arrow_schema
 from connectors.object_versions import ObjectVersion
 from udfs.erasure import Place, Target
 from udfs.rows import CALLS, LEDGER, REJECTS, SEGMENTS, TABLES, Table
-
-Why: TypeAlias = Literal["open calls", "among the job's last files", "changed by another meanwhile"]
 
 IN_ORDER: tuple[Table, ...] = (REJECTS, SEGMENTS, LEDGER, CALLS)
 """Summaries last: by them a person's calls are found."""
@@ -118,7 +115,7 @@ class LakeStore:
             places.append(Place(f"{partition.name}, drafts", drafts))
         return places
 
-    def erase(self, partition: Partition, goes: Goes) -> Why | None:
+    def erase(self, partition: Partition, goes: Goes) -> LeftAlone | None:
         """Write a partition's files again without the rows; why it must wait, if it must.
 
         Hidden versions that hold such rows go at once: no reader and no restart asks for them.
@@ -132,7 +129,7 @@ class LakeStore:
             self._lake.remove_for_good(draft)
         return why
 
-    def _erase(self, partition: Partition, goes: Goes) -> Why | None:
+    def _erase(self, partition: Partition, goes: Goes) -> LeftAlone | None:
         for version in list(self._hidden(partition)):
             if self._is_hidden_row(partition.table, version, goes):
                 self._lake.remove_version(version)

@@ -136,7 +136,12 @@ class Withdrawals:
             yield carried
 
     def _carry_out(
-        self, order: Withdrawal, dt: str, carried: Carried, told: Sequence[Entry], now_ms: int
+        self,
+        order: Withdrawal,
+        dt: str,
+        carried: Carried,
+        subjects_told: Sequence[Entry],
+        now_ms: int,
     ) -> None:
         known = self._rows(order.call_id, dt)
         is_new = not is_carried_out(order, known)
@@ -148,7 +153,7 @@ class Withdrawals:
                 for table, of_table in by_table.items()
             }
         )
-        journal = self._journal(order, dt, told, now_ms)
+        journal = self._journal(order, dt, subjects_told, now_ms)
         if journal is not None:
             names = {place.name for place in journal.before}
             found = self._search(order.call_id, dt, goes)
@@ -164,20 +169,19 @@ class Withdrawals:
             why = self._store.erase(partition, goes)
             if why is not None:
                 carried.pending[partition.name] = why
-        after = self._search(order.call_id, dt, goes)
-        for place in after:
+        for place in self._search(order.call_id, dt, goes):
             carried.pending.setdefault(place.name, "something was still there; run again")
         if journal is not None and not carried.pending:
             self._finish(journal, carried, now_ms)
 
     def _journal(
-        self, order: Withdrawal, dt: str, told: Sequence[Entry], now_ms: int
+        self, order: Withdrawal, dt: str, subjects_told: Sequence[Entry], now_ms: int
     ) -> Journal | None:
         """Of an order that is under way or new; None: there is a receipt of it."""
         for journal in self._journals.under_way():
             if self._is_of(journal.subject, order):
                 return journal
-        if any(self._is_of(subject, order) for subject in told):
+        if any(self._is_of(subject, order) for subject in subjects_told):
             return None
         made = made_with(self._lake, self._stores.keys)
         from_ms = order.from_window * WINDOW_MS

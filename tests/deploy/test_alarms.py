@@ -1,9 +1,9 @@
 """Each alarm is made to ring by a fault, from what the steps tell, through its own expression.
 
-Before the fault the same alarm is silent. What only a running Flink tells is in
-``tests/flink/test_recovery.py``: listed below. Each number comes from what was
-really done: a stream's from moto's records, a shard's limits from a producer's records, memory and
-CPU from this process, KPUs from the templates.
+Before the fault the same alarm is silent. What only a running Flink tells is listed below and is in
+``tests/flink/test_recovery.py``. Each number comes from what was really done: a stream's from
+moto's records, a shard's limits from a producer's records, memory and CPU from this process, KPUs
+from the templates.
 """
 
 from __future__ import annotations
