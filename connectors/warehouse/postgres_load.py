@@ -9,7 +9,7 @@ then refuses the COPY or the MERGE; the next attempt sees it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -46,6 +46,8 @@ _WIRE_TYPES: dict[ColumnType, str] = {
 }
 
 Connection = psycopg.Connection[Any]
+WireRow = list[Any]
+"""A row's values, in the order of its columns, as psycopg sends them."""
 
 
 def load_batch(connection: Connection, batch: Batch, schema: str) -> None:
@@ -55,15 +57,13 @@ def load_batch(connection: Connection, batch: Batch, schema: str) -> None:
         psycopg.Error: it is not loaded, and the transaction is to be rolled back.
         WarehouseError: the schema is not a plain name.
     """
-    for setting in _SETTINGS:
-        connection.execute(setting)
     table = batch.table
-    places = _places_of_known_keys(connection, batch, schema)
-    known = [row for place, row in enumerate(batch.rows, 1) if place in places]
-    new = [row for place, row in enumerate(batch.rows, 1) if place not in places]
+    places, ready = _look_up(connection, batch, schema)
+    known = [values for place, values in enumerate(ready, 1) if place in places]
+    new = [values for place, values in enumerate(ready, 1) if place not in places]
     num_merged = len(new)
     if new:
-        copy_rows(connection, table, new, target_of(table, schema))
+        _send(connection, table, new, target_of(table, schema))
     if known:
         num_merged += _merge(connection, table, known, schema)
     connection.execute(note_in_ledger(batch, schema, str(num_merged)).encode())
@@ -81,29 +81,38 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[Any], into: s
     Raises:
         psycopg.Error: they were not taken.
     """
-    with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
-        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
-        for values in _wire_rows(table, rows):
-            copy.write_row(values)
+    _send(connection, table, _wire_rows(table, rows), into)
 
 
-def _places_of_known_keys(connection: Connection, batch: Batch, schema: str) -> set[int]:
-    """Where in the batch, from 1, are the rows whose keys the table has."""
-    key = [list(map(attrgetter(name), batch.rows)) for name in batch.table.key]
-    found = connection.execute(find_known_keys(batch.table, schema).encode(), key)
-    return {place for (place,) in found}
+def _look_up(connection: Connection, batch: Batch, schema: str) -> tuple[set[int], list[WireRow]]:
+    """Where in the batch, from 1, are rows whose keys the table has; and the rows for the wire."""
+    table = batch.table
+    key = [list(map(attrgetter(name), batch.rows)) for name in table.key]
+    with connection.pipeline():  # the server looks while the rows are made ready
+        for setting in _SETTINGS:
+            connection.execute(setting)
+        found = connection.execute(find_known_keys(table, schema).encode(), key)
+        ready = list(_wire_rows(table, batch.rows))
+    return {place for (place,) in found}, ready
 
 
-def _merge(connection: Connection, table: Table, rows: Sequence[Any], schema: str) -> int:
+def _merge(connection: Connection, table: Table, rows: list[WireRow], schema: str) -> int:
     """How many of the rows were news."""
     connection.execute(create_stage(table, schema).encode())
-    copy_rows(connection, table, rows, stage_of(table))
+    _send(connection, table, rows, stage_of(table))
     merged = connection.execute(merge_news(table, schema).encode())
     connection.execute(drop_stage(table).encode())
     return merged.rowcount
 
 
-def _wire_rows(table: Table, rows: Sequence[Any]) -> Iterator[list[Any]]:
+def _send(connection: Connection, table: Table, rows: Iterable[WireRow], into: str) -> None:
+    with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
+        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
+        for values in rows:
+            copy.write_row(values)
+
+
+def _wire_rows(table: Table, rows: Sequence[Any]) -> Iterator[WireRow]:
     values_of = attrgetter(*(column.name for column in table.columns))
     instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
     for row in rows:
