@@ -1,7 +1,8 @@
 """One load into PostgreSQL: new rows straight into the table, the others by a MERGE.
 
-    which keys are there?  ─► not there: COPY into the table ───────────┐
-                           └► there: COPY into a stage ─► MERGE of news ─► a line in the ledger
+    which keys are there?  ─► not there: COPY into the table
+                           ─► there:     COPY into a stage, MERGE of what is news
+                           ─► a line in the ledger
 
 What is there is what the transaction's snapshot shows. A key that another load has put in since
 then refuses the COPY or the MERGE; the next attempt sees it.
@@ -9,7 +10,7 @@ then refuses the COPY or the MERGE; the next attempt sees it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -63,25 +64,39 @@ def load_batch(connection: Connection, batch: Batch, schema: str) -> None:
     new = [values for place, values in enumerate(ready, 1) if place not in places]
     num_merged = len(new)
     if new:
-        _send(connection, table, new, target_of(table, schema))
+        copy_rows(connection, table, new, target_of(table, schema))
     if known:
         num_merged += _merge(connection, table, known, schema)
     connection.execute(note_in_ledger(batch, schema, str(num_merged)).encode())
 
 
-def copy_rows(connection: Connection, table: Table, rows: Sequence[Any], into: str) -> None:
+def wire_rows(table: Table, rows: Iterable[Any]) -> Iterator[WireRow]:
+    """Rows (instances of ``table.row``) made ready for ``copy_rows``."""
+    values_of = attrgetter(*(column.name for column in table.columns))
+    instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
+    for row in rows:
+        values = list(values_of(row))
+        for i in instants:
+            values[i] = _instant(values[i])
+        yield values
+
+
+def copy_rows(connection: Connection, table: Table, rows: Iterable[WireRow], into: str) -> None:
     """Send rows to a table that is there.
 
     Args:
         connection: in whichever transaction it is.
         table: which rows they are.
-        rows: instances of ``table.row``.
+        rows: as ``wire_rows`` makes them.
         into: the table, as SQL names it.
 
     Raises:
         psycopg.Error: they were not taken.
     """
-    _send(connection, table, _wire_rows(table, rows), into)
+    with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
+        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
+        for values in rows:
+            copy.write_row(values)
 
 
 def _look_up(connection: Connection, batch: Batch, schema: str) -> tuple[set[int], list[WireRow]]:
@@ -92,34 +107,17 @@ def _look_up(connection: Connection, batch: Batch, schema: str) -> tuple[set[int
         for setting in _SETTINGS:
             connection.execute(setting)
         found = connection.execute(find_known_keys(table, schema).encode(), key)
-        ready = list(_wire_rows(table, batch.rows))
+        ready = list(wire_rows(table, batch.rows))
     return {place for (place,) in found}, ready
 
 
 def _merge(connection: Connection, table: Table, rows: list[WireRow], schema: str) -> int:
     """How many of the rows were news."""
     connection.execute(create_stage(table, schema).encode())
-    _send(connection, table, rows, stage_of(table))
+    copy_rows(connection, table, rows, stage_of(table))
     merged = connection.execute(merge_news(table, schema).encode())
     connection.execute(drop_stage(table).encode())
     return merged.rowcount
-
-
-def _send(connection: Connection, table: Table, rows: Iterable[WireRow], into: str) -> None:
-    with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
-        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
-        for values in rows:
-            copy.write_row(values)
-
-
-def _wire_rows(table: Table, rows: Sequence[Any]) -> Iterator[WireRow]:
-    values_of = attrgetter(*(column.name for column in table.columns))
-    instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
-    for row in rows:
-        values = list(values_of(row))
-        for i in instants:
-            values[i] = _instant(values[i])
-        yield values
 
 
 def _instant(epoch_ms: int | None) -> datetime | None:

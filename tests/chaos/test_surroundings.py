@@ -85,9 +85,7 @@ def test_no_time_passes_for_the_replay_while_it_pauses() -> None:
 
 
 def _insert_until_hung_up(load: psycopg.Connection) -> None:
-    for number in itertools.count(
-        2
-    ):  # another text each time, or it is prepared and not sent again
+    for number in itertools.count(2):  # the same text would be prepared, and not sent again
         load.execute(f"INSERT INTO kept VALUES ({number})")
 
 
