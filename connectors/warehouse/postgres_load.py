@@ -1,8 +1,7 @@
 """One load into PostgreSQL: new rows straight into the table, the others by a MERGE.
 
-    which keys are there?  ─► not there: COPY into the table
-                           ─► there:     COPY into a stage, MERGE of what is news
-                           ─► a line in the ledger
+    which keys are there? ─┬► not there: COPY into the table ────────────────────┬► a line in
+                           └► there: COPY into a stage, MERGE of what is news ───┘  the ledger
 
 What is there is what the transaction's snapshot shows. A key that another load has put in since
 then refuses the COPY or the MERGE; the next attempt sees it.
