@@ -7,6 +7,7 @@ Parquet schema, Flink types, DDL and the README's column tables are derived from
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,14 +174,19 @@ class Table:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns in order, without the partition ``dt``."""
-        return tuple(_columns(self.row))
+        return _columns(self)
 
     def key_of(self, row: Any) -> tuple[Any, ...]:
         """The values that tell a row of this table from the others."""
         return tuple(getattr(row, name) for name in self.key)
 
 
-def _columns(row: type[Any]) -> Iterator[Column]:
+@functools.cache
+def _columns(table: Table) -> tuple[Column, ...]:
+    return tuple(_columns_of_fields(table.row))
+
+
+def _columns_of_fields(row: type[Any]) -> Iterator[Column]:
     hints = get_type_hints(row, include_extras=True)
     for field in dataclasses.fields(row):
         annotation, meaning = get_args(hints[field.name])

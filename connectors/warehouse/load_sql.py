@@ -1,13 +1,17 @@
-"""The statements of one load: staged rows into a table, the newest of each key stays.
+"""The statements of one load: rows into a table, the newest of each key stays.
 
-    Redshift     (turn)  stage  COPY of an object   drop what is no news  MERGE  ledger  drop
-    PostgreSQL           stage  COPY by its client  MERGE of what is news        ledger  drop
+    Redshift     turn   stage, COPY of an object, what is no news leaves the stage, MERGE   ledger
+    PostgreSQL   which of the keys are there?  rows of the others: COPY into the table
+                 rows of these: stage, COPY, MERGE of what is news                          ledger
 
-Redshift's MERGE takes no condition, so what is no news leaves the stage before it; PostgreSQL's
-takes one, which spares it to look each key up twice. The turn: Redshift enforces no key, and under
+Nearly all rows that come are of keys that the table has never seen. PostgreSQL's primary key and
+REPEATABLE READ refuse a second load that puts in such a row, or changes one, at the same time, so
+they may go straight into the table, by the fastest way there is; its MERGE takes a condition.
+
+Redshift's takes none, so what is no news leaves the stage before it. It enforces no key, and under
 its default, snapshot isolation, two loads at the same time (one of them left behind by a process
-that died) could insert the same key twice; so a load takes the ledger's lock before its snapshot is
-made. PostgreSQL's primary key and REPEATABLE READ refuse the second.
+that died) could insert the same key twice: hence the turn, the ledger's lock, which a load takes
+before its snapshot is made.
 
 The statements are one transaction; BEGIN and COMMIT are the client's. The same batch gives the
 same text, which the Data API's ``ClientToken`` asks for: the clock is the warehouse's.
@@ -22,7 +26,7 @@ from __future__ import annotations
 import re
 
 from connectors.warehouse.contract import Batch
-from connectors.warehouse.schema import qualified, quoted, warehouse_name
+from connectors.warehouse.schema import qualified, quoted, warehouse_columns, warehouse_name
 from udfs.rows import Table
 
 LOAD_LEDGER = "load_ledger"
@@ -59,10 +63,10 @@ def redshift_load(batch: Batch, schema: str, staged_uri: str, copy_role_arn: str
     return [
         f"LOCK TABLE {qualified(schema, LOAD_LEDGER)}",
         create_stage(table, schema),
-        f"COPY {_stage(table)} FROM '{staged_uri}' IAM_ROLE {role} FORMAT AS PARQUET",
+        f"COPY {stage_of(table)} FROM '{staged_uri}' IAM_ROLE {role} FORMAT AS PARQUET",
         _drop_what_is_no_news(table, schema),
         _merge(table, schema, "WHEN MATCHED"),
-        note_in_ledger(batch, schema, f"(SELECT COUNT(*) FROM {_stage(table)})"),
+        note_in_ledger(batch, schema, f"(SELECT COUNT(*) FROM {stage_of(table)})"),
         drop_stage(table),
     ]
 
@@ -74,18 +78,36 @@ def create_stage(table: Table, schema: str) -> str:
         WarehouseError: the schema is not a plain name.
     """
     return (
-        f"CREATE TEMP TABLE {_stage(table)} AS "
-        f"SELECT {_names(table)} FROM {_target(table, schema)} WHERE 1 = 0"
+        f"CREATE TEMP TABLE {stage_of(table)} AS "
+        f"SELECT {_names(table)} FROM {target_of(table, schema)} WHERE 1 = 0"
     )
 
 
-def stage_name(table: Table) -> str:
-    return f"{warehouse_name(table)}_stage"
+def find_known_keys(table: Table, schema: str) -> str:
+    """PostgreSQL: the query for the places (from 1) of the keys that the table has.
+
+    Its parameters are the columns of the key, each a list.
+
+    Raises:
+        WarehouseError: the schema is not a plain name.
+    """
+    types = {column.name: column.type for column in warehouse_columns(table, "postgresql")}
+    came = ", ".join(f"%b::{types[name]}[]" for name in table.key)
+    key = ", ".join(quoted(name) for name in table.key)
+    return (
+        f'SELECT came."place" FROM unnest({came}) WITH ORDINALITY AS came ({key}, "place") '
+        f"JOIN {target_of(table, schema)} USING ({key})"
+    )
 
 
 def copy_from_client(table: Table, into: str) -> str:
-    """PostgreSQL: the statement after which the client sends the rows."""
-    return f"COPY {quoted(into)} ({_names(table)}) FROM STDIN (FORMAT BINARY)"
+    """PostgreSQL: the statement after which the client sends the rows.
+
+    Args:
+        table: which columns they have.
+        into: the table, as SQL names it.
+    """
+    return f"COPY {into} ({_names(table)}) FROM STDIN (FORMAT BINARY)"
 
 
 def merge_news(table: Table, schema: str) -> str:
@@ -94,7 +116,7 @@ def merge_news(table: Table, schema: str) -> str:
     Raises:
         WarehouseError: the schema is not a plain name.
     """
-    stage, target = _stage(table), quoted(warehouse_name(table))
+    stage, target = stage_of(table), quoted(warehouse_name(table))
     came, there = (
         ", ".join(f"{of}.{quoted(name)}" for name in _told(table)) for of in (stage, target)
     )
@@ -128,8 +150,22 @@ def note_in_ledger(batch: Batch, schema: str, num_merged: str) -> str:
     )
 
 
+def target_of(table: Table, schema: str) -> str:
+    """The table as SQL names it.
+
+    Raises:
+        WarehouseError: the schema is not a plain name.
+    """
+    return qualified(schema, warehouse_name(table))
+
+
+def stage_of(table: Table) -> str:
+    """The temporary stage as SQL names it."""
+    return quoted(f"{warehouse_name(table)}_stage")
+
+
 def drop_stage(table: Table) -> str:
-    return f"DROP TABLE {_stage(table)}"
+    return f"DROP TABLE {stage_of(table)}"
 
 
 def _drop_what_is_no_news(table: Table, schema: str) -> str:
@@ -138,13 +174,13 @@ def _drop_what_is_no_news(table: Table, schema: str) -> str:
     Another row of an equal revision stays and replaces: after a restart a failed model may have
     answered. When a row was emitted is not what it says, so calls that are replayed change nothing.
     """
-    stage, target = _stage(table), quoted(warehouse_name(table))
+    stage, target = stage_of(table), quoted(warehouse_name(table))
     same = " AND ".join(
         _equal_or_both_null(f"{stage}.{quoted(name)}", f"{target}.{quoted(name)}")
         for name in _told(table)
     )
     return (
-        f"DELETE FROM {stage} USING {_target(table, schema)} WHERE {_same_key(table)} "
+        f"DELETE FROM {stage} USING {target_of(table, schema)} WHERE {_same_key(table)} "
         f'AND ({stage}."revision" < {target}."revision" OR ({same}))'
     )
 
@@ -161,30 +197,22 @@ def _equal_or_both_null(one: str, other: str) -> str:
 
 def _merge(table: Table, schema: str, when_matched: str) -> str:
     """In Redshift's grammar but for what may follow MATCHED: no alias of the target, equality."""
-    stage = _stage(table)
+    stage = stage_of(table)
     names = [column.name for column in table.columns]
     updates = ", ".join(
         f"{quoted(name)} = {stage}.{quoted(name)}" for name in names if name not in table.key
     )
     values = ", ".join(f"{stage}.{quoted(name)}" for name in names)
     return (
-        f"MERGE INTO {_target(table, schema)} USING {stage} ON {_same_key(table)} "
+        f"MERGE INTO {target_of(table, schema)} USING {stage} ON {_same_key(table)} "
         f"{when_matched} THEN UPDATE SET {updates} "
         f"WHEN NOT MATCHED THEN INSERT ({_names(table)}) VALUES ({values})"
     )
 
 
 def _same_key(table: Table) -> str:
-    target, stage = quoted(warehouse_name(table)), _stage(table)
+    target, stage = quoted(warehouse_name(table)), stage_of(table)
     return " AND ".join(f"{target}.{quoted(name)} = {stage}.{quoted(name)}" for name in table.key)
-
-
-def _target(table: Table, schema: str) -> str:
-    return qualified(schema, warehouse_name(table))
-
-
-def _stage(table: Table) -> str:
-    return quoted(stage_name(table))
 
 
 def _names(table: Table) -> str:

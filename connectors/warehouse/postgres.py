@@ -1,18 +1,16 @@
-"""PostgreSQL ≥ 15 as a warehouse: rows by COPY FROM STDIN, then MERGE.
+"""PostgreSQL ≥ 15 as a warehouse: its connections, and the thread that loads.
 
-A load is one transaction under REPEATABLE READ: of two loads that touch the same row at once, the
-second is refused (and tried again), so that neither can put an older row over a newer one.
+A load is one transaction under REPEATABLE READ (``postgres_load``): of two loads that touch the
+same row at once, the second is refused (and tried again), so that neither can put an older row over
+a newer one.
 
 The password is libpq's affair (``PGPASSWORD``, ``PGPASSFILE``, ``~/.pgpass``), never the url's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -24,26 +22,9 @@ from connectors.warehouse.contract import (
     WarehouseError,
     WarehouseSpec,
 )
-from connectors.warehouse.load_sql import (
-    copy_from_client,
-    create_stage,
-    drop_stage,
-    merge_news,
-    note_in_ledger,
-    stage_name,
-)
 from connectors.warehouse.postgres_errors import Address, cannot_connect, reason, statement_failed
-from udfs.rows import ColumnType, Table
+from connectors.warehouse.postgres_load import load_batch
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WIRE_TYPES: dict[ColumnType, str] = {
-    "string": "text",
-    "long": "int8",
-    "double": "float8",
-    "boolean": "bool",
-    "timestamp": "timestamptz",
-    "bytes": "bytea",
-}
 # A server that is gone is noticed within a minute, not after the two hours of the kernel's default.
 _PATIENCE: dict[str, Any] = {
     "connect_timeout": 10,
@@ -56,12 +37,6 @@ _SESSION = (
     # A transaction whose client is gone must not hold its rows' locks.
     b"SET idle_in_transaction_session_timeout = '60s'",
     b"SET work_mem = '64MB'",
-)
-_LOAD = (
-    # Some thousand keys are looked up by the index, not by reading the whole table, which is what
-    # the planner does as long as it deems the table small.
-    b"SET LOCAL enable_hashjoin = off",
-    b"SET LOCAL enable_mergejoin = off",
 )
 
 
@@ -129,35 +104,11 @@ class PostgresWarehouse:
             connection = self._connection.get()
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             with connection.transaction():
-                self._run(connection, batch)
+                load_batch(connection, batch, self._schema)
         except WarehouseError as error:
             raise LoadError(str(error)) from None
         except psycopg.Error as error:
             raise LoadError(reason(error)) from None
-
-    def _run(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
-        table = batch.table
-        for setting in _LOAD:
-            connection.execute(setting)
-        connection.execute(create_stage(table, self._schema).encode())
-        copy_rows(connection, batch, stage_name(table))
-        merged = connection.execute(merge_news(table, self._schema).encode())
-        noted = note_in_ledger(batch, self._schema, str(merged.rowcount))
-        connection.execute(noted.encode())
-        connection.execute(drop_stage(table).encode())
-
-
-def copy_rows(connection: psycopg.Connection[Any], batch: Batch, into: str) -> None:
-    """Send a batch's rows to a table that is there.
-
-    Raises:
-        psycopg.Error: they were not taken.
-    """
-    table = batch.table
-    with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
-        copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
-        for values in _wire_rows(table, batch.rows):
-            copy.write_row(values)
 
 
 class _Connection:
@@ -200,17 +151,3 @@ def _address(url: str) -> Address:
         msg = "the warehouse's url holds a password; leave it out and set PGPASSWORD or ~/.pgpass"
         raise WarehouseError(msg)
     return address
-
-
-def _wire_rows(table: Table, rows: tuple[Any, ...]) -> Iterator[list[Any]]:
-    values_of = attrgetter(*(column.name for column in table.columns))
-    instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
-    for row in rows:
-        values = list(values_of(row))
-        for i in instants:
-            values[i] = _instant(values[i])
-        yield values
-
-
-def _instant(epoch_ms: int | None) -> datetime | None:
-    return None if epoch_ms is None else _EPOCH + timedelta(milliseconds=epoch_ms)

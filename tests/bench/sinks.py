@@ -1,8 +1,9 @@
 """Measure the sinks: ``python -m tests.bench.sinks``.
 
-``load_over_copy``   Rows a second that the warehouse's writer loads (stage, MERGE and all, a batch
-                     at a time) over those of a bare COPY of the same rows into a table that is like
-                     the warehouse's, in PostgreSQL, in turns in one run.
+``load_over_copy``   Rows a second that the warehouse's writer loads (the look for known keys, the
+                     line in the ledger and all, a batch at a time) over those of a bare COPY of the
+                     same rows into a table that is like the warehouse's, in PostgreSQL, in turns in
+                     one run.
 ``state``            The job with models that cost nothing takes 10,000 chats through all its sinks,
                      lake and warehouse, at most 300 of them not yet closed. Tombstones and
                      waits are seconds long here, so that their end is seen: the state is to be flat
@@ -30,7 +31,7 @@ from connectors.warehouse.contract import Batch, WarehouseSpec
 from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.opening import open_session, open_warehouse
-from connectors.warehouse.postgres import copy_rows
+from connectors.warehouse.postgres_load import copy_rows, wire_rows
 from flink_job.local import JobProcess, local_groups, write_properties
 from tests.bench import runs
 from tests.bench.workload import VOICES, call_id_of, send
@@ -74,7 +75,7 @@ def load_and_copy(url: str) -> dict[str, Any]:
             for batch in batches():
                 began_s = time.perf_counter()
                 with connection.transaction():
-                    copy_rows(connection, batch, BARE)
+                    copy_rows(connection, SEGMENTS, wire_rows(SEGMENTS, batch.rows), BARE)
                 copies_s.append(time.perf_counter() - began_s)
                 began_s = time.perf_counter()
                 statement_id = warehouse.submit(batch, 0)

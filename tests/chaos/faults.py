@@ -76,9 +76,9 @@ def stop_warehouse(world: World, _dice: random.Random) -> float:
     return time.time()
 
 
-def kill_warehouse_before_merge(world: World, _dice: random.Random) -> float:
-    """``kill -9`` the warehouse between a load's COPY and its MERGE, and start it again."""
-    world.warehouse.kill_before_merge()
+def kill_warehouse_before_commit(world: World, _dice: random.Random) -> float:
+    """``kill -9`` the warehouse between a load's COPY and its COMMIT, and start it again."""
+    world.warehouse.kill_before_commit()
     killed_s = time.time()
     world.warehouse.start()
     return killed_s
@@ -122,9 +122,9 @@ TRIALS: dict[str, Trial] = {
     "reshard": Trial("shards split, then merged", reshard),
     "s3": Trial("S3 answers 503 for 30 s", shut_s3, sign="committed"),
     "warehouse": Trial("warehouse away for 60 s", stop_warehouse, sign="loaded"),
-    "merge": Trial(
-        "warehouse killed between COPY and MERGE",
-        kill_warehouse_before_merge,
+    "commit": Trial(
+        "warehouse killed between COPY and COMMIT",
+        kill_warehouse_before_commit,
         sign="loaded",
     ),
     "clock": Trial("producers' clocks off by an hour", clock_off_ms=3_600_000),

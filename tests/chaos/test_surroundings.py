@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -56,10 +57,10 @@ def test_a_warehouse_dies_before_the_statement_that_it_waits_for(tmp_path: Path)
             load.execute("CREATE TABLE kept (n int)")
             load.commit()
             load.execute("INSERT INTO kept VALUES (1)")
-            killer = threading.Thread(target=warehouse.kill_before_merge)
+            killer = threading.Thread(target=warehouse.kill_before_commit)
             killer.start()
             with pytest.raises(psycopg.OperationalError):
-                _merge_until_hung_up(load)
+                _insert_until_hung_up(load)
             killer.join()
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(warehouse.url)
@@ -83,9 +84,9 @@ def test_no_time_passes_for_the_replay_while_it_pauses() -> None:
     assert during <= after < clock.now_s()
 
 
-def _merge_until_hung_up(load: psycopg.Connection) -> None:
-    while True:
-        load.execute("SELECT 'MERGE INTO'")
+def _insert_until_hung_up(load: psycopg.Connection) -> None:
+    for number in itertools.count(2):  # the same text would be prepared, and not sent again
+        load.execute(f"INSERT INTO kept VALUES ({number})")
 
 
 def test_copies_differ_from_the_recording_by_name_and_time_only() -> None:

@@ -61,8 +61,8 @@ class Warehouse:
         """Start it again on what it had written."""
         get_server(self._folder).start()
 
-    def kill_before_merge(self) -> None:
-        """Kill it when rows of a load are copied and not yet merged; returns once it is done.
+    def kill_before_commit(self) -> None:
+        """Kill it when rows of a load are copied and not yet committed; returns once it is done.
 
         Raises:
             TimeoutError: no load came by.
@@ -73,9 +73,9 @@ class Warehouse:
             self.kill()
             is_dead.set()
 
-        self._front.trap(b"MERGE INTO", act)
+        self._front.trap(b"INSERT INTO", act)  # the line in the ledger, which ends a load
         if not is_dead.wait(_TRAP_WAIT_S):
-            msg = "no load came to its MERGE"
+            msg = "no load came to its end"
             raise TimeoutError(msg)
 
     def has_load_since(self, epoch_s: float) -> bool:

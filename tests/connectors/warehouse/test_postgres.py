@@ -36,13 +36,13 @@ def lines_of_ledger(session, spec) -> list[tuple[Any, ...]]:
 
 
 def batches() -> st.SearchStrategy[list[Batch]]:
-    """Of few calls and revisions, so that they meet; ``score`` tells one row from another."""
+    """Of few calls and revisions, so that known keys come among new ones."""
     row = st.builds(
         summary,
-        call_id=st.sampled_from(["call-1", "call-2"]),
+        call_id=st.sampled_from(["call-1", "call-2", "call-3"]),
         participant_id=st.sampled_from(["c1", "all"]),
         revision=st.integers(1, 3),
-        score=st.floats(-5, 5),
+        score=st.sampled_from([None, -1.0, 0.5]),
     )
     rows = st.lists(row, min_size=1, unique_by=lambda row: (row.call_id, row.participant_id))
     fresh = st.lists(rows.map(lambda rows: Batch(CALLS, tuple(rows))), min_size=1, max_size=5)
@@ -52,25 +52,36 @@ def batches() -> st.SearchStrategy[list[Batch]]:
     )
 
 
-def newest_after(loaded: list[Batch]) -> dict[tuple[str, str], Summary]:
+def what_they_leave(
+    loaded: list[Batch],
+) -> tuple[dict[tuple[str, str], Summary], list[tuple[int, int]]]:
+    """The rows that stay, and of each load how many came and how many of them were news."""
     kept: dict[tuple[str, str], Summary] = {}
-    for row in (row for batch in loaded for row in batch.rows):
-        key = (row.call_id, row.participant_id)
-        if key not in kept or row.revision >= kept[key].revision:
-            kept[key] = row
-    return kept
+    counts = []
+    for batch in loaded:
+        news = 0
+        for row in batch.rows:
+            key = (row.call_id, row.participant_id)
+            there = kept.get(key)
+            if there is None or (row.revision >= there.revision and row != there):
+                kept[key] = row
+                news += 1
+        counts.append((len(batch.rows), news))
+    return kept, counts
 
 
 @given(sequence=batches())
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_key_has_its_highest_revision_the_later_of_equals(
     sequence, session, spec, warehouse
 ) -> None:
-    session.execute([f"TRUNCATE {spec.schema}.call_summary"])
+    session.execute([f"TRUNCATE {spec.schema}.call_summary, {spec.schema}.load_ledger"])
     for attempt, batch in enumerate(sequence):
         load(warehouse, batch, attempt)
 
-    assert summaries(session, spec) == newest_after(sequence)
+    rows, counts = what_they_leave(sequence)
+    assert summaries(session, spec) == rows
+    assert [line[2:4] for line in lines_of_ledger(session, spec)] == counts
 
 
 @pytest.mark.parametrize("table", WAREHOUSE_TABLES, ids=lambda table: table.warehouse_table)
@@ -126,9 +137,13 @@ def test_the_load_ledger_tells_what_came_and_what_was_newer(session, spec, wareh
 
 def test_a_load_works_on_when_a_migration_has_added_a_column(session, spec, warehouse) -> None:
     session.execute([f"ALTER TABLE {spec.schema}.call_summary ADD COLUMN mood varchar(16)"])
-    load(warehouse, Batch(CALLS, (summary(),)))
+    load(warehouse, Batch(CALLS, (summary(revision=1),)))
+    load(warehouse, Batch(CALLS, (summary(revision=2), summary(participant_id="all"))))
 
-    assert summaries(session, spec)["call-1", "c1"] == summary()
+    assert summaries(session, spec) == {
+        ("call-1", "c1"): summary(revision=2),
+        ("call-1", "all"): summary(participant_id="all"),
+    }
 
 
 def test_submit_twice_with_one_attempt_loads_once(session, spec, warehouse) -> None:
@@ -153,23 +168,24 @@ def test_a_restarted_process_does_not_know_the_load_and_loads_again(session, spe
     assert summaries(session, spec)["call-1", "c1"] == summary()
 
 
-class Blocked:
-    """A load that has filled its stage and cannot MERGE, because somebody holds the table."""
+class Held:
+    """A table that others may read and not write: a load looks for its keys, and then waits."""
 
-    def __init__(self, session, spec, url: str, warehouse: PostgresWarehouse, batch: Batch) -> None:
+    def __init__(self, session, spec, url: str) -> None:
+        self._session = session
+        self._schema = spec.schema
         self._holder = psycopg.connect(url)
-        # lets others read, so that the stage can be made
-        self._holder.execute(
-            f"LOCK TABLE {spec.schema}.{batch.table.warehouse_table} IN SHARE MODE"
-        )
-        self.statement_id = warehouse.submit(batch, 0)
+        self._holder.execute(f"LOCK TABLE {spec.schema}.call_summary IN SHARE MODE")
+
+    def wait_for(self, num_loads: int) -> list[int]:
+        """The server's processes of so many loads that wait."""
         waiting = (
             "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            f"AND query LIKE 'MERGE INTO \"{spec.schema}\"%'"
+            f'AND query LIKE \'%"{self._schema}"."call_summary"%\''
         )
-        while not (found := session.query(waiting)):
+        while len(found := self._session.query(waiting)) < num_loads:
             time.sleep(0.01)
-        [(self.pid,)] = found
+        return [pid for (pid,) in found]
 
     def release(self) -> None:
         self._holder.close()
@@ -181,32 +197,41 @@ def wait_for_failure(warehouse, batch: Batch, statement_id: str) -> LoadError:
     return caught.value
 
 
-def test_a_load_that_dies_between_copy_and_merge_leaves_nothing(
-    session, spec, warehouse, postgres_url
+@pytest.mark.parametrize(
+    "before", [(), (summary(revision=1),)], ids=["while it copies", "while it merges"]
+)
+def test_a_load_that_dies_on_its_way_leaves_what_was_there(
+    before, session, spec, warehouse, postgres_url
 ) -> None:
-    batch = Batch(CALLS, (summary(call_id="secret-call"),))
-    blocked = Blocked(session, spec, postgres_url, warehouse, batch)
-    assert not warehouse.is_loaded(batch, blocked.statement_id)
-    session.query(f"SELECT pg_terminate_backend({blocked.pid})")
-    error = wait_for_failure(warehouse, batch, blocked.statement_id)
-    blocked.release()
+    load(warehouse, Batch(CALLS, before))
+    was_there = summaries(session, spec)
+    batch = Batch(CALLS, (summary(revision=2), summary(call_id="secret-call")))
+    held = Held(session, spec, postgres_url)
+    statement_id = warehouse.submit(batch, 0)
+    [pid] = held.wait_for(1)
+    assert not warehouse.is_loaded(batch, statement_id)
+    session.query(f"SELECT pg_terminate_backend({pid})")
+    error = wait_for_failure(warehouse, batch, statement_id)
+    held.release()
 
-    assert summaries(session, spec) == {}
-    assert lines_of_ledger(session, spec) == []
+    assert summaries(session, spec) == was_there
+    assert len(lines_of_ledger(session, spec)) == 1
     assert "secret-call" not in str(error)
 
     load(warehouse, batch, attempt=1)  # it reconnects by itself
 
-    assert len(summaries(session, spec)) == 1
+    assert len(summaries(session, spec)) == 2
 
 
 def test_closing_cancels_the_load_on_its_way(session, spec, postgres_url) -> None:
     warehouse = PostgresWarehouse(spec)
-    blocked = Blocked(session, spec, postgres_url, warehouse, Batch(CALLS, (summary(),)))
+    held = Held(session, spec, postgres_url)
+    warehouse.submit(Batch(CALLS, (summary(),)), 0)
+    held.wait_for(1)
     closing = threading.Thread(target=warehouse.close)
     closing.start()
     closing.join(30)
-    blocked.release()
+    held.release()
 
     assert not closing.is_alive()
     assert summaries(session, spec) == {}
@@ -227,6 +252,38 @@ def test_of_two_loads_at_once_none_lowers_a_row(session, spec, warehouse, postgr
 
     assert str(error) == ("PostgreSQL: another load changed the same rows (SQLSTATE 40001)")
     assert summaries(session, spec)["call-1", "c1"].revision == 3
+
+
+@pytest.mark.parametrize("revisions", [(2, 3), (3, 2)])
+def test_of_two_loads_of_a_new_key_at_once_the_refused_one_then_merges(
+    revisions, session, spec, warehouse, postgres_url
+) -> None:
+    other = PostgresWarehouse(spec)
+    batches_of = {
+        of: Batch(CALLS, (summary(revision=revision), summary(participant_id=f"only-{revision}")))
+        for of, revision in zip((warehouse, other), revisions, strict=True)
+    }
+    held = Held(session, spec, postgres_url)
+    ids = {of: of.submit(batch, 0) for of, batch in batches_of.items()}
+    held.wait_for(2)  # neither has seen the key
+    held.release()
+    refused = []
+    for of, batch in batches_of.items():
+        try:
+            wait(of, batch, ids[of])
+        except LoadError as error:
+            refused.append((of, str(error)))
+    [(loser, reason)] = refused
+    load(loser, batches_of[loser], attempt=1)
+    other.close()
+
+    assert reason == "PostgreSQL: another load put in the same row (SQLSTATE 23505)"
+    rows = summaries(session, spec)
+    assert rows["call-1", "c1"].revision == 3
+    assert {person for _, person in rows} == {"c1", "only-2", "only-3"}
+    assert [batch_id for batch_id, *_ in lines_of_ledger(session, spec)] == [
+        batch.batch_id for _, batch in sorted(batches_of.items(), key=lambda item: item[0] is loser)
+    ]
 
 
 def test_a_server_that_is_away_is_a_load_error(spec) -> None:
