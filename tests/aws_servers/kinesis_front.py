@@ -148,7 +148,10 @@ class _Handler(Handler):
         match headers["X-Amz-Target"].rpartition(".")[2]:
             case "GetShardIterator":
                 asked = json.loads(body)
-                status, answer = front.pass_on(headers, body)
+                if asked["ShardIteratorType"] == "AT_TIMESTAMP":
+                    # The consumer's way to ask for the latest; kinesalite would give the first.
+                    asked |= {"ShardIteratorType": "LATEST", "Timestamp": None}
+                status, answer = front.pass_on(headers, json.dumps(asked).encode())
                 if status == http.client.OK:
                     front.iterator_given((asked["StreamName"], asked["ShardId"]), answer)
             case "GetRecords":

@@ -18,15 +18,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from connectors.kinesalite import Kinesalite
-from connectors.kinesis_client import connect
+from connectors.kinesis_client import MAX_BATCH_RECORDS, KinesisClient
 from flink_job.local import SHARDS, STREAMS, JobProcess, local_groups, write_properties
 from flink_job.local_metrics import read_snapshot
 from flink_job.monitoring.sources import SNAPSHOT_S
 from tests.aws_servers.kinesis_front import before
 from tests.aws_servers.model_server import ModelServer, serving
 from tests.chaos.object_store import environment_of
+from tests.chaos.producer import PatientProducer
 from tests.chaos.warehouse import Warehouse
-from tests.flink import leaking_job
+from tests.flink import straying_job
 from tests.flink.container import Container, kpus
 from tests.flink.heartbeat_function import HeartbeatFunction
 
@@ -36,10 +37,12 @@ HEARTBEAT_KEY = "heartbeat"
 PRICE_USD, DEAR_USD = 0.0001, 1.0
 """Of a remote model's call."""
 _SLOW_S = 1.0
+_NEXT_S = 1.0
+"""When a shard has room again."""
 _POLL_S = 0.1
 _LIMIT_S = 180.0
 # A heap that is whole from the start, so that memory tells of the workers.
-_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms768m -Xmx768m -XX:+AlwaysPreTouch"
+_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms512m -Xmx512m -XX:+AlwaysPreTouch"
 
 Told = dict[str, Mapping[str, list[float]]]
 """Samples by metric, by the alarms' name of the thing that they are of."""
@@ -76,10 +79,11 @@ class Surroundings:
                 "STREAMS": ",".join(STREAMS.values()),
                 "INTERVAL_S": str(SNAPSHOT_S),
                 "JVM_ARGS": _JVM,
-                leaking_job.LEAK_VARIABLE: str(self._leak),
+                straying_job.FOLDER_VARIABLE: str(self._folder),
             }
             stack.enter_context(environment_of(environment))
-            self.kinesis = connect(REGION, self._kinesis_url)
+            boto = PatientProducer(self._kinesis_url).boto
+            self.kinesis = KinesisClient(boto, MAX_BATCH_RECORDS, lambda _: time.sleep(_NEXT_S))
             for kind, name in STREAMS.items():
                 self.kinesis.create_stream(name, SHARDS[kind])
             self.warehouse = stack.enter_context(Warehouse(self._folder / "warehouse"))
@@ -159,10 +163,20 @@ class Surroundings:
         self.model.fault_of = lambda _: None
 
     @contextmanager
-    def worker_leaking(self) -> Iterator[None]:
-        """A third of its container, from now on."""
-        self._leak.write_text(str(round(self.container.size_mib * 2**20 / 3)))
+    def model_leaking(self) -> Iterator[None]:
+        """In the worker, a fifth of its container."""
+        told = self._folder / straying_job.LEAK
+        told.write_text(str(round(self.container.size_mib * 2**20 / 5)))
         yield
+        told.unlink()
+
+    @contextmanager
+    def model_toiling(self) -> Iterator[None]:
+        """In the worker."""
+        told = self._folder / straying_job.TOIL
+        told.touch()
+        yield
+        told.unlink()
 
     @contextmanager
     def deployed_anew(self) -> Iterator[None]:
@@ -171,10 +185,6 @@ class Surroundings:
         yield
 
     # --- the job -------------------------------------------------------------------------------
-
-    @property
-    def _leak(self) -> Path:
-        return self._folder / "leak"
 
     def _deploy(
         self, name: str, streams: Mapping[str, str], parallelism: int, price_usd: float
@@ -189,7 +199,7 @@ class Surroundings:
         groups["streams"] |= streams
         properties = write_properties(groups, work_dir)
         self._job = self._deployed.enter_context(
-            JobProcess(properties, work_dir, leaking_job.__name__)
+            JobProcess(properties, work_dir, straying_job.__name__)
         )
         self._wait_until_running()
         self.container = Container(self._job.pid)

@@ -12,7 +12,7 @@ from tests.deploy.watched import cloudwatch
 from tests.flink.surroundings import Surroundings
 
 OF_THE_CONTAINER = {"memory-high", "cpu-high"}
-CALM_MINUTES = 5
+CALM_MINUTES = 4
 _EVERY_S = 0.5
 """Between two snapshots."""
 _LIMIT_S = 240.0
@@ -47,15 +47,16 @@ class Watch:
         """Those of them that had to."""
 
     def settle(self) -> None:
-        """Watch until all is silent, let that be the container's measure, and see it stay so."""
+        """Watch until all is silent, and see it stay so; that is the container's measure."""
         others = self._cloudwatch.alarms - OF_THE_CONTAINER
         self._watch_until(
             lambda: all(map(self._cloudwatch.has_samples, others)) and not self._ringing & others
         )
-        self._run.container.size()
         self.rang.clear()
         for _ in range(CALM_MINUTES):
             self._watch_minute()
+        self._run.container.size()
+        self._watch_minute()
         assert self.rang == set()
         assert all(map(self._cloudwatch.has_samples, self._cloudwatch.alarms))
 
