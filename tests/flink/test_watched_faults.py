@@ -39,33 +39,26 @@ def test_each_alarm_rings_by_its_fault_and_not_before(tmp_path: Path) -> None:
             watch.settle()
             lossy = calling(run.kinesis, [call], ReplayOptions(chunk_ms=1_000, speed=20, drop=0.3))
             with watch.suffering(Trouble(lossy, {"calls-incomplete"})):
-                with watch.suffering(
+                watch.suffer(
                     Trouble(hostile(run.kinesis), {"records-refused"}),
                     Trouble(run.shard_read_in_vain(), {"shard-silent"}),
                     Trouble(run.model_slow(), {"remote-slow"}),
-                ):
-                    pass
-                with watch.suffering(
+                )
+                watch.suffer(
                     Trouble(run.heartbeat_without_rights(), {"heartbeat-fails"}),
                     Trouble(run.warehouse_away(), {"warehouse-fails", "warehouse-behind"}),
                     Trouble(run.model_leaking(), {"memory-high"}),
-                ):
-                    pass
-            with watch.suffering(Trouble(run.model_toiling(), {"cpu-high"})):
-                with watch.suffering(Trouble(run.model_away(), {"models-fail", "breaker-open"})):
-                    pass
-                many_calls = calling(
-                    run.kinesis, [call, angry_call] * 4, ReplayOptions(chunk_ms=500)
                 )
-                many_words = calling(run.kinesis, [talkative(chat, 2_300, 500)], ReplayOptions())
-                with watch.suffering(
-                    Trouble(many_calls, {"audio-refused", "audio-behind", "stream-time-behind"}),
-                    Trouble(many_words, {"text-refused", "text-behind"}),
-                ):
-                    pass
-            with watch.suffering(
+            many_calls = calling(run.kinesis, [call, angry_call] * 4, ReplayOptions(chunk_ms=500))
+            many_words = calling(run.kinesis, [talkative(chat, 2_300, 500)], ReplayOptions())
+            watch.suffer(
+                Trouble(run.model_away(), {"models-fail", "breaker-open"}),
+                Trouble(run.model_toiling(), {"cpu-high"}),
+                Trouble(many_calls, {"audio-refused", "audio-behind", "stream-time-behind"}),
+                Trouble(many_words, {"text-refused", "text-behind"}),
+            )
+            watch.suffer(
                 Trouble(run.heartbeat_not_called(), {"heartbeat-stopped", "job-hears-nothing"}),
                 Trouble(run.deployed_anew(), {"kpus-high", "cost-high"}),
-            ):
-                pass
+            )
     assert watch.caused == CAUSED

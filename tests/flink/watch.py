@@ -39,7 +39,6 @@ class Watch:
         self._run = run
         self._cloudwatch = cloudwatch(**thresholds)
         self._ringing: set[str] = set()
-        self._is_settled = False
         self._next_s = time.monotonic()
         self.rang: set[str] = set()
         """The alarms that rang at some time since the run had settled."""
@@ -75,10 +74,15 @@ class Watch:
             self._watch_until(lambda: alarms <= self.rang)
         self.caused |= alarms
 
+    def suffer(self, *troubles: Trouble) -> None:
+        """As ``suffering``, with nothing done meanwhile."""
+        with self.suffering(*troubles):
+            pass
+
     def _watch_until(self, is_over: Callable[[], bool]) -> None:
         deadline_s = time.monotonic() + _LIMIT_S
         while not is_over():
-            assert time.monotonic() < deadline_s, f"{sorted(self.rang)} rang"
+            assert time.monotonic() < deadline_s, f"of all {sorted(self.rang)} rang"
             self._watch_minute()
 
     def _watch_minute(self) -> None:
