@@ -1,15 +1,15 @@
 """The job of ``flink_job.local_job`` with a model of voices that goes astray when it is told.
 
 It is told by files in a folder that the environment names: ``leak`` says how many bytes the model
-takes and never gives back; while ``toil`` is there, it computes on as many cores as
-there are.
+takes and never gives back; while ``toil`` is there, it computes in a process of its own
+(``tests.flink.toil``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,15 +22,13 @@ from flink_job.local_job import start
 from flink_job.main import Job, build_job
 from flink_job.settings import Settings
 from flink_job.topology import ModelUdfs, model_udfs
+from tests.flink import toil
 from udfs.metrics import Metrics
 from udfs.model_udfs import score_audio_udf
 from udfs.models.scorer import AudioScorer, Outcome, Waveform
 
 FOLDER_VARIABLE = "CALL_SENTIMENT_ASTRAY"
 LEAK, TOIL = "leak", "toil"
-_WORK = bytes(2**22)
-_THREADS = 48
-"""More than any container of a test has cores."""
 
 
 class Straying:
@@ -40,25 +38,17 @@ class Straying:
         self._scorer = scorer
         self._leak, self._toil = told_in / LEAK, told_in / TOIL
         self._kept = b""
-        self._toils = False
+        self._toiling: subprocess.Popen[bytes] | None = None
 
     def score(self, inputs: Iterable[Waveform]) -> Iterator[Outcome]:
         if not self._kept and self._leak.exists():
             self._kept = b"x" * int(self._leak.read_text())
-        if not self._toils and self._toil.exists():
-            self._toils = True
-            for _ in range(_THREADS):
-                threading.Thread(target=self._compute, name="toil", daemon=True).start()
+        if self._toiling is None and self._toil.exists():
+            self._toiling = subprocess.Popen([sys.executable, "-m", toil.__name__, self._toil])
         return self._scorer.score(inputs)
 
     def close(self) -> None:
         self._scorer.close()
-
-    def _compute(self) -> None:
-        """Without the interpreter's lock, on what time of a core nobody else wants."""
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        while self._toil.exists():
-            hashlib.sha256(_WORK)
 
 
 def open_straying(spec: BackendSpec, told_in: Path, metrics: Metrics) -> AudioScorer:

@@ -24,6 +24,7 @@ from flink_job.local_metrics import read_snapshot
 from flink_job.monitoring.sources import SNAPSHOT_S
 from tests.aws_servers.kinesis_front import before
 from tests.aws_servers.model_server import ModelServer, serving
+from tests.chaos.calls import ROOT
 from tests.chaos.object_store import environment_of
 from tests.chaos.producer import PatientProducer
 from tests.chaos.warehouse import Warehouse
@@ -34,7 +35,7 @@ from tests.flink.heartbeat_function import HeartbeatFunction
 REGION = "us-east-1"
 HEARTBEAT_KEY = "heartbeat"
 """The access key of the function; the job and the producers have another."""
-PRICE_USD, DEAR_USD = 0.0001, 1.0
+PRICE_USD, DEAR_USD = 0.0001, 10.0
 """Of a remote model's call."""
 _SLOW_S = 1.0
 _NEXT_S = 1.0
@@ -79,6 +80,7 @@ class Surroundings:
                 "STREAMS": ",".join(STREAMS.values()),
                 "INTERVAL_S": str(SNAPSHOT_S),
                 "JVM_ARGS": _JVM,
+                "PYTHONPATH": str(ROOT),  # the workers, too, find the tests
                 straying_job.FOLDER_VARIABLE: str(self._folder),
             }
             stack.enter_context(environment_of(environment))

@@ -66,7 +66,8 @@ class Watch:
         What is done in the context is done meanwhile.
         """
         alarms = set[str]().union(*(one.alarms for one in troubles))
-        assert not self.rang & alarms, "it rang before its fault"
+        early = self.rang & alarms
+        assert not early, f"{sorted(early)} rang before their fault"
         with ExitStack() as stack:
             for trouble in troubles:
                 stack.enter_context(trouble.happens)
