@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.calls import recordings
 from tests.flink.surroundings import Surroundings
 from tests.flink.traffic import calling, hostile, talkative
@@ -32,6 +34,7 @@ THRESHOLDS = {
 """As low as a short run needs them, and above what a slow machine has in peace."""
 
 
+@pytest.mark.timeout(600)
 def test_each_alarm_rings_by_its_fault_and_not_before(tmp_path: Path) -> None:
     call, angry_call, chat = recordings()
     in_seconds = ReplayOptions(chunk_ms=1_000, speed=5)
