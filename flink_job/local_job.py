@@ -100,17 +100,17 @@ def main(
     job_id = str(client.get_job_id())
     _tell(event="started", job_id=job_id)
     stop = _stop_requested()
-    restarts = 0
     while True:
         time.sleep(_POLL_S)
         status = client.get_job_status().result().name
         if status in _TERMINAL:
             _tell(event="ended", status=status, reason=_failure(client))
             return 1
-        restarts = max(restarts, num_restarts(rest_port, job_id))
-        if stop.is_set() and (savepoint := _stop(client, work_dir)):
-            _tell(event="stopped", savepoint=savepoint, restarts=restarts)
-            return 0
+        if stop.is_set():
+            restarts = num_restarts(rest_port, job_id)
+            if savepoint := _stop(client, work_dir):
+                _tell(event="stopped", savepoint=savepoint, restarts=restarts)
+                return 0
 
 
 def _stop(client: Any, work_dir: Path) -> str | None:
@@ -125,12 +125,17 @@ def _stop(client: Any, work_dir: Path) -> str | None:
 
 
 def num_restarts(rest_port: int, job_id: str) -> int:
-    """How often the job has recovered, from Flink's own metric."""
+    """How often the job has recovered, from Flink's own metric.
+
+    Asked once a run: each time Flink gathers every metric of every step.
+    """
     url = f"http://127.0.0.1:{rest_port}/jobs/{job_id}/metrics?get=numRestarts"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        metrics = json.load(answer)
-    # Nothing until the first fetch, which a request only sets off.
-    return int(metrics[0]["value"]) if metrics else 0
+    while True:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            metrics = json.load(answer)
+        if metrics:
+            return int(metrics[0]["value"])
+        time.sleep(_POLL_S)  # nothing until the first fetch, which a request only sets off
 
 
 def _failure(client: Any) -> str:

@@ -1,7 +1,7 @@
 """The whole job on one page: what flows where, and nothing else.
 
     audio ─► open ─┐                                          ┌─► segments
-                   ├─► intake ───► score audio, score text ─► assembly ─► calls
+                   ├─► intake ───► score text, score audio ─► assembly ─► calls
     text ──► open ─┘   by call     models, in batches         by call ─► ledger
               └─► rejects ◄┘
 
@@ -44,6 +44,11 @@ from flink_job.stream_time import with_stream_time
 from udfs.model_udfs import score_audio_udf, score_text_udf
 from udfs.records import StreamName
 from udfs.rows import SEGMENTS
+
+LOCAL_AUDIO_TASKS = 2
+"""Tasks of a slot that score its windows. A task hands its model a bundle, waits for it, and then
+gathers the next; with two, one's bundle is scored while the other's is gathered. A remote model's
+bundles are large, and what may be in flight is counted by task, so it has one."""
 
 
 class Outputs(NamedTuple):
@@ -156,6 +161,7 @@ def score(
     tables.create_temporary_function("score_audio", models.audio)
     tables.create_temporary_function("score_text", models.text)
     tables.create_temporary_view("work", tables.from_data_stream(work))
+    num_tasks = 1 if settings.models_audio.is_remote else LOCAL_AUDIO_TASKS
     with _bundles_of(tables, settings.arrow_batch_size):  # a full batch goes at once
         with_text = tables.to_data_stream(
             tables.sql_query(
@@ -163,15 +169,28 @@ def score(
                 "score_text(`text`, `language`, may_send_raw) AS text_score FROM `work`"
             )
         )
-        # Words are scored in a task of their own, while the one behind it scores the voice.
-        _unchain(with_text)
         tables.create_temporary_view("work_with_text", tables.from_data_stream(with_text))
-        return tables.to_data_stream(
-            tables.sql_query(
-                "SELECT call_id, ROW(`work`, score_audio(signal), text_score) AS scored "
-                "FROM work_with_text"
-            )
+        views = [
+            _calls_of_task(tables, "work_with_text", task, num_tasks) for task in range(num_tasks)
+        ]
+        scored = (
+            f"SELECT call_id, ROW(`work`, score_audio(signal), text_score) AS scored FROM {view}"  # noqa: S608 - a name of ours
+            for view in views
         )
+        return tables.to_data_stream(tables.sql_query(" UNION ALL ".join(scored)))
+
+
+def _calls_of_task(tables: StreamTableEnvironment, view: str, task: int, num_tasks: int) -> str:
+    """The view of every so-manieth call of a view, whose reader runs in a task of its own."""
+    name = f"{view}_of_task_{task}"
+    calls = tables.to_data_stream(
+        tables.sql_query(
+            f"SELECT * FROM {view} WHERE ABS(MOD(HASH_CODE(call_id), {num_tasks})) = {task}"  # noqa: S608
+        )
+    )
+    _unchain(calls)
+    tables.create_temporary_view(name, tables.from_data_stream(calls))
+    return name
 
 
 def assemble(scored: DataStream, settings: Settings) -> DataStream:
