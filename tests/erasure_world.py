@@ -21,7 +21,7 @@ from connectors.lake_reader import write_rows
 from connectors.replay_ledger import ReplayLedger
 from connectors.warehouse.contract import WarehouseSpec
 from connectors.warehouse.opening import open_session
-from connectors.warehouse.postgres_load import copy_rows, wire_rows
+from connectors.warehouse.postgres_load import copy_rows
 from tests.row_builders import STARTED_AT, ledger, reject, segment, summary
 from udfs.dead_letters import key_of
 from udfs.pseudonyms import Pseudonyms
@@ -168,8 +168,7 @@ class World:
         with psycopg.connect(spec.url) as connection:
             connection.execute(f'SET search_path TO "{spec.schema}"'.encode())
             for table in WAREHOUSE_TABLES:
-                rows = wire_rows(table, self.rows[table])
-                copy_rows(connection, table, rows, str(table.warehouse_table))
+                copy_rows(connection, table, self.rows[table], str(table.warehouse_table))
 
 
 def bytes_of_files(root: Path) -> Iterator[bytes]:

@@ -83,20 +83,29 @@ def create_stage(table: Table, schema: str) -> str:
     )
 
 
-def find_known_keys(table: Table, schema: str) -> str:
-    """PostgreSQL: the query for the places (from 1) of the keys that the table has.
+def find_keys(table: Table, schema: str) -> str:
+    """PostgreSQL: the query for the keys that the table has where a batch's are.
 
-    Its parameters are the columns of the key, each a list.
+    Rows whose keys differ in the last column only, as a voice's windows do, are looked for at once:
+    the parameters are lists, by the names of the other columns of the key, and by ``lowest`` and
+    ``highest`` the bounds of the last. Those bind it where it is a number; the order of texts is
+    the database's affair, and few rows share the rest of such a key.
 
     Raises:
         WarehouseError: the schema is not a plain name.
     """
     types = {column.name: column.type for column in warehouse_columns(table, "postgresql")}
-    came = ", ".join(f"%b::{types[name]}[]" for name in table.key)
-    key = ", ".join(quoted(name) for name in table.key)
+    *leading, last = table.key
+    came = {name: types[name] for name in leading}
+    where = [f"there.{quoted(name)} = came.{quoted(name)}" for name in leading]
+    if types[last] == "bigint":
+        came |= {"lowest": types[last], "highest": types[last]}
+        where.append(f'there.{quoted(last)} BETWEEN came."lowest" AND came."highest"')
+    lists = ", ".join(f"%({name})b::{type_name}[]" for name, type_name in came.items())
     return (
-        f'SELECT came."place" FROM unnest({came}) WITH ORDINALITY AS came ({key}, "place") '
-        f"JOIN {target_of(table, schema)} USING ({key})"
+        f"SELECT {', '.join(f'there.{quoted(name)}' for name in table.key)} "
+        f"FROM unnest({lists}) AS came ({', '.join(map(quoted, came))}) "
+        f"JOIN {target_of(table, schema)} AS there ON {' AND '.join(where)}"
     )
 
 

@@ -9,6 +9,7 @@ then refuses the COPY or the MERGE; the next attempt sees it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -21,7 +22,7 @@ from connectors.warehouse.load_sql import (
     copy_from_client,
     create_stage,
     drop_stage,
-    find_known_keys,
+    find_keys,
     merge_news,
     note_in_ledger,
     stage_of,
@@ -46,8 +47,6 @@ _WIRE_TYPES: dict[ColumnType, str] = {
 }
 
 Connection = psycopg.Connection[Any]
-WireRow = list[Any]
-"""A row's values, in the order of its columns, as psycopg sends them."""
 
 
 def load_batch(connection: Connection, batch: Batch, schema: str) -> None:
@@ -57,10 +56,15 @@ def load_batch(connection: Connection, batch: Batch, schema: str) -> None:
         psycopg.Error: it is not loaded, and the transaction is to be rolled back.
         WarehouseError: the schema is not a plain name.
     """
+    for setting in _SETTINGS:
+        connection.execute(setting)
     table = batch.table
-    places, ready = _look_up(connection, batch, schema)
-    known = [values for place, values in enumerate(ready, 1) if place in places]
-    new = [values for place, values in enumerate(ready, 1) if place not in places]
+    key_of = attrgetter(*table.key)
+    there = _keys_there(connection, batch, schema)
+    known: list[Any] = []
+    new: list[Any] = []
+    for row in batch.rows:
+        (known if key_of(row) in there else new).append(row)
     num_merged = len(new)
     if new:
         copy_rows(connection, table, new, target_of(table, schema))
@@ -69,24 +73,13 @@ def load_batch(connection: Connection, batch: Batch, schema: str) -> None:
     connection.execute(note_in_ledger(batch, schema, str(num_merged)).encode())
 
 
-def wire_rows(table: Table, rows: Iterable[Any]) -> Iterator[WireRow]:
-    """Rows (instances of ``table.row``) made ready for ``copy_rows``."""
-    values_of = attrgetter(*(column.name for column in table.columns))
-    instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
-    for row in rows:
-        values = list(values_of(row))
-        for i in instants:
-            values[i] = _instant(values[i])
-        yield values
-
-
-def copy_rows(connection: Connection, table: Table, rows: Iterable[WireRow], into: str) -> None:
+def copy_rows(connection: Connection, table: Table, rows: Iterable[Any], into: str) -> None:
     """Send rows to a table that is there.
 
     Args:
         connection: in whichever transaction it is.
         table: which rows they are.
-        rows: as ``wire_rows`` makes them.
+        rows: instances of ``table.row``.
         into: the table, as SQL names it.
 
     Raises:
@@ -94,29 +87,38 @@ def copy_rows(connection: Connection, table: Table, rows: Iterable[WireRow], int
     """
     with connection.cursor().copy(copy_from_client(table, into).encode()) as copy:
         copy.set_types([_WIRE_TYPES[column.type] for column in table.columns])
-        for values in rows:
+        for values in _wire_rows(table, rows):
             copy.write_row(values)
 
 
-def _look_up(connection: Connection, batch: Batch, schema: str) -> tuple[set[int], list[WireRow]]:
-    """Where in the batch, from 1, are rows whose keys the table has; and the rows for the wire."""
-    table = batch.table
-    key = [list(map(attrgetter(name), batch.rows)) for name in table.key]
-    with connection.pipeline():  # the server looks while the rows are made ready
-        for setting in _SETTINGS:
-            connection.execute(setting)
-        found = connection.execute(find_known_keys(table, schema).encode(), key)
-        ready = list(wire_rows(table, batch.rows))
-    return {place for (place,) in found}, ready
+def _keys_there(connection: Connection, batch: Batch, schema: str) -> set[tuple[Any, ...]]:
+    """The batch's keys that the table has, and maybe others of the table's between them."""
+    *leading, _ = batch.table.key
+    lasts: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    for key in map(attrgetter(*batch.table.key), batch.rows):
+        lasts[key[:-1]].append(key[-1])
+    came = {name: [values[i] for values in lasts] for i, name in enumerate(leading)}
+    came |= {"lowest": [*map(min, lasts.values())], "highest": [*map(max, lasts.values())]}
+    return set(connection.execute(find_keys(batch.table, schema).encode(), came))
 
 
-def _merge(connection: Connection, table: Table, rows: list[WireRow], schema: str) -> int:
+def _merge(connection: Connection, table: Table, rows: list[Any], schema: str) -> int:
     """How many of the rows were news."""
     connection.execute(create_stage(table, schema).encode())
     copy_rows(connection, table, rows, stage_of(table))
     merged = connection.execute(merge_news(table, schema).encode())
     connection.execute(drop_stage(table).encode())
     return merged.rowcount
+
+
+def _wire_rows(table: Table, rows: Iterable[Any]) -> Iterator[list[Any]]:
+    values_of = attrgetter(*(column.name for column in table.columns))
+    instants = [i for i, column in enumerate(table.columns) if column.type == "timestamp"]
+    for row in rows:
+        values = list(values_of(row))
+        for i in instants:
+            values[i] = _instant(values[i])
+        yield values
 
 
 def _instant(epoch_ms: int | None) -> datetime | None:

@@ -31,7 +31,7 @@ from connectors.warehouse.contract import Batch, WarehouseSpec
 from connectors.warehouse.embedded import embedded_postgres
 from connectors.warehouse.migrations import migrate
 from connectors.warehouse.opening import open_session, open_warehouse
-from connectors.warehouse.postgres_load import copy_rows, wire_rows
+from connectors.warehouse.postgres_load import copy_rows
 from flink_job.local import JobProcess, local_groups, write_properties
 from tests.bench import runs
 from tests.bench.workload import VOICES, call_id_of, send
@@ -75,7 +75,7 @@ def load_and_copy(url: str) -> dict[str, Any]:
             for batch in batches():
                 began_s = time.perf_counter()
                 with connection.transaction():
-                    copy_rows(connection, SEGMENTS, wire_rows(SEGMENTS, batch.rows), BARE)
+                    copy_rows(connection, SEGMENTS, batch.rows, BARE)
                 copies_s.append(time.perf_counter() - began_s)
                 began_s = time.perf_counter()
                 statement_id = warehouse.submit(batch, 0)
