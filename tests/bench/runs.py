@@ -45,7 +45,7 @@ JOB, NULL_JOB, IDENTITY_JOB = (
 DEFAULT_BUNDLES = {"bundle.size": "1000", "bundle.time.ms": "1000"}
 CHECKPOINT_S = 10
 _POLL_S = 0.5
-_START_LIMIT_S = 180.0
+_START_LIMIT_S = 600.0
 _VISIBLE_LIMIT_S = 60.0
 
 Groups = dict[str, dict[str, str]]
