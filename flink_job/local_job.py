@@ -14,7 +14,6 @@ import os
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from connectors.object_store import (
     is_object_store,
     load_plugin,
 )
+from flink_job.local_metrics import asking
 from flink_job.settings import Settings, parse_settings, read_properties
 from udfs.worker_process import run_as_batch
 
@@ -129,13 +129,10 @@ def num_restarts(rest_port: int, job_id: str) -> int:
 
     Asked once a run: each time Flink gathers every metric of every step.
     """
-    url = f"http://127.0.0.1:{rest_port}/jobs/{job_id}/metrics?get=numRestarts"
-    while True:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            metrics = json.load(answer)
-        if metrics:
-            return int(metrics[0]["value"])
+    ask = asking(f"http://127.0.0.1:{rest_port}")
+    while not (metrics := ask(f"/jobs/{job_id}/metrics?get=numRestarts")):
         time.sleep(_POLL_S)  # nothing until the first fetch, which a request only sets off
+    return int(metrics[0]["value"])
 
 
 def _failure(client: Any) -> str:

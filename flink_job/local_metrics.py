@@ -66,7 +66,7 @@ def read_snapshot(rest_port: int) -> Snapshot:
         OSError: Flink does not answer.
         ValueError: it answers what it should not.
     """
-    ask = _asking(f"http://127.0.0.1:{rest_port}")
+    ask = asking(f"http://127.0.0.1:{rest_port}")
     found: Snapshot = defaultdict(list)
     for job in ask("/jobs")["jobs"]:
         place = f"/jobs/{job['id']}"
@@ -86,7 +86,9 @@ def _of_vertex(ask: Callable[[str], Any], place: str) -> Iterator[tuple[str, flo
             yield one["id"].rpartition(".")[2], float(one["value"])
 
 
-def _asking(address: str) -> Callable[[str], Any]:
+def asking(address: str) -> Callable[[str], Any]:
+    """What answers a path of the REST interface at an address; ``OSError`` where nobody does."""
+
     def ask(path: str) -> Any:
         with urllib.request.urlopen(address + path, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - http
             return json.load(answer)

@@ -181,7 +181,7 @@ def score(
 
 
 def _calls_of_task(tables: StreamTableEnvironment, view: str, task: int, num_tasks: int) -> str:
-    """The view of every so-manieth call of a view, whose reader runs in a task of its own."""
+    """A view of one task's share of the calls; what reads it runs in a task of its own."""
     name = f"{view}_of_task_{task}"
     calls = tables.to_data_stream(
         tables.sql_query(

@@ -8,9 +8,7 @@ producers, heartbeat function ─► front ─► kinesalite
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any, Self
 from connectors.kinesalite import Kinesalite
 from connectors.kinesis_client import MAX_BATCH_RECORDS, KinesisClient
 from flink_job.local import SHARDS, STREAMS, JobProcess, local_groups, write_properties
-from flink_job.local_metrics import read_snapshot
+from flink_job.local_metrics import asking, read_snapshot
 from flink_job.monitoring.sources import SNAPSHOT_S
 from tests.aws_servers.kinesis_front import before
 from tests.aws_servers.model_server import ModelServer, serving
@@ -229,9 +227,7 @@ class Surroundings:
         return [step for job in jobs for step in self._ask(f"/jobs/{job['id']}")["vertices"]]
 
     def _ask(self, path: str) -> Any:
-        address = f"http://127.0.0.1:{self._job.rest_port}{path}"
-        with urllib.request.urlopen(address, timeout=_LIMIT_S) as answer:
-            return json.load(answer)
+        return asking(f"http://127.0.0.1:{self._job.rest_port}")(path)
 
 
 def _settings(parallelism: int, price_usd: float) -> dict[str, dict[str, str]]:
