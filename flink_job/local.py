@@ -290,6 +290,12 @@ class JobProcess:
         self._work_dir = work_dir
         self._logs = work_dir / "logs"
         self._logs.mkdir()
+        # Flink unpacks its own parts, the jar and the Python files anew for each job, some 165 MB,
+        # and a killed one leaves them.
+        self._temporary = tempfile.TemporaryDirectory(
+            prefix="call-sentiment-job-",
+            ignore_cleanup_errors=True,  # the killed may still be dying
+        )
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._ended: dict[str, Any] | None = None
         self.rest_port = free_port()
@@ -308,7 +314,13 @@ class JobProcess:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                env={**START_FAST, **os.environ, **ENVIRONMENT, "FLINK_LOG_DIR": str(self._logs)},
+                env={
+                    **START_FAST,
+                    **os.environ,
+                    **ENVIRONMENT,
+                    "FLINK_LOG_DIR": str(self._logs),
+                    **temporary_files(Path(self._temporary.name)),
+                },
             )
         threading.Thread(target=self._listen, name="job events", daemon=True).start()
 
@@ -384,6 +396,13 @@ class JobProcess:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._temporary.cleanup()
+
+
+def temporary_files(folder: Path) -> dict[str, str]:
+    """The environment in which a JVM and its Python workers leave nothing outside a folder."""
+    java = os.environ.get("JVM_ARGS", START_FAST["JVM_ARGS"])
+    return {"TMPDIR": str(folder), "JVM_ARGS": f"-Djava.io.tmpdir={folder} {java}"}
 
 
 def _last_line(path: Path) -> str:

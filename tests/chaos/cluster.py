@@ -93,7 +93,8 @@ class FlinkCluster:
         self._site = site or Site()
         self.rest_port = free_port()
         self._rpc_port = free_port()
-        self._java_options = _java_options()
+        temporary = self.work_dir / "tmp"
+        self._java_options = f"{_java_options()} -Djava.io.tmpdir={temporary}"
         self._environment = {
             **START_FAST,
             **self._site.environment,
@@ -103,8 +104,9 @@ class FlinkCluster:
             "FLINK_PLUGINS_DIR": str(self.work_dir / "plugins"),
             "FLINK_LOG_DIR": str(self.work_dir / "logs"),
             "FLINK_PID_DIR": str(self.work_dir / "pids"),
+            "TMPDIR": str(temporary),  # a killed manager leaves its copies of the jar
         }
-        for folder in ("conf", "logs", "pids"):
+        for folder in ("conf", "logs", "pids", "tmp"):
             (self.work_dir / folder).mkdir(parents=True)
         install_plugin(self._site.jar, self.work_dir / "plugins")
         self._write_configuration(environment)

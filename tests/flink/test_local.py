@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from connectors.lake_reader import read_rows
 from flink_job.local import METRICS_FILE
@@ -20,6 +21,8 @@ from udfs.events import EVENTS
 from udfs.rows import LEDGER, REJECTS, Ledger, newest
 
 HOSTILE = 1_000
+PGSERVER_LOCK = ".lockfile"
+"""Empty, and never removed by the embedded PostgreSQL."""
 
 
 def ledgers(output: Path) -> dict[tuple[str, str], Ledger]:
@@ -36,8 +39,11 @@ def sequences(ranges: str) -> list[int]:
 
 
 def test_disturbed_and_attacked_calls_give_the_reference_rows(
-    tmp_path: Path, output: Path, calls: Path, reference: Path
+    tmp_path: Path, output: Path, calls: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     folders = sorted(calls.glob("*/call.json"))
     call = json.loads(folders[0].read_text())
     participant = call["participants"][0]["participant_id"]
@@ -68,6 +74,8 @@ def test_disturbed_and_attacked_calls_give_the_reference_rows(
     assert len(rejects) == HOSTILE
     assert duckdb_arrivals(output) == Counter(reject.arrival for reject in rejects)
     assert_logs_and_metrics_tell_what_they_should(tmp_path / "kept", calls)
+    left = {path.name for path in temporary.iterdir()}
+    assert left <= {PGSERVER_LOCK}, "a run leaves no temporary file"
 
 
 def assert_logs_and_metrics_tell_what_they_should(kept: Path, calls: Path) -> None:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flink_job.local_job import JAR, START_FAST
+from flink_job.local_job import JAR
 from tests.flink.conftest import call_sentiment
 from tests.flink.disk_watch import DiskWatch
 from tests.flink.marked_calls import SOUND_MS, Mark, write_marked_calls
@@ -88,10 +88,8 @@ def played(calls: Path, tmp_path: Path) -> Played:
     damaged = list(damaged_records(marks))
     (root / "damaged.jsonl").write_text("".join(json.dumps(one) + "\n" for one in damaged))
     (root / "settings.json").write_text(json.dumps(SETTINGS))
-    java = f"{START_FAST['JVM_ARGS']} -Djava.io.tmpdir={watched / 'tmp'}"
     with pytest.MonkeyPatch.context() as environment, DiskWatch(watched, root / "links") as disk:
         environment.setenv("TMPDIR", str(watched / "tmp"))
-        environment.setenv("JVM_ARGS", java)
         done = call_sentiment(
             "local", "--calls", folders, "--output", watched / "output", "--warehouse", "none",
             "--speed", "max", "--properties", root / "settings.json", "--keep", watched / "kept",
