@@ -142,6 +142,8 @@ class Bench:
 
     def _note(self, num_calls: int, figures: dict[str, Any]) -> None:
         size = self.sizes.setdefault(str(num_calls), {})
+        told = ", ".join(f"{key} {value:.4g}" for key, value in figures.items())
+        self._tell(f"{num_calls} calls: {told}")
         before = {key: size[key] for key in PEAKS if key in size}
         size.update(figures)
         size.update({key: max(value, size[key]) for key, value in before.items()})
