@@ -1,6 +1,6 @@
 """What travels between the operators: Flink types, and records as MessagePack.
 
-opened      (call_id, stream_ms, opened)            a record and its arrival
+opened      (call_id, stream_ms, arrival_ms, opened)  a record and its arrival
 records     (call_id, opened, rowtime)              the same at its stream time
 work        (call_id, work, signal, text, language, may_send_raw)
                                                     what models and fusion are to do
@@ -39,7 +39,8 @@ def _bytes() -> TypeInformation:
 
 def opened_type() -> TypeInformation:
     return Types.ROW_NAMED(
-        ["call_id", "stream_ms", "opened"], [Types.STRING(), Types.LONG(), _bytes()]
+        ["call_id", "stream_ms", "arrival_ms", "opened"],
+        [Types.STRING(), Types.LONG(), Types.LONG(), _bytes()],
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import MapState, MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from connectors.suppression import suppression_of
 from connectors.suppression_source import SuppressionSource
@@ -88,17 +88,13 @@ class CallIntake(KeyedProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         tune_worker()
-        data = Types.PRIMITIVE_ARRAY(Types.BYTE())
         self._intake = Intake(self._calls.rules(), self._policy)
         self._late = LateRecords(self._policy)
         self._content = StoredContent(first_use())
-        self._call = runtime_context.get_state(ValueStateDescriptor("call", data))
         self._store = FlinkCallStore(
-            runtime_context.get_map_state(MapStateDescriptor("chunks", Types.STRING(), data)),
-            runtime_context.get_map_state(MapStateDescriptor("digests", Types.STRING(), data)),
             runtime_context.get_map_state(
-                MapStateDescriptor("utterances", Types.STRING(), Types.LONG())
-            ),
+                MapStateDescriptor("kept", Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
+            )
         )
         self._rejects = rejects_tag()
         self._suppression = suppression_of(self._suppression_source)
@@ -188,18 +184,14 @@ class CallIntake(KeyedProcessFunction):
     def _forget(self, ctx: Any) -> Iterator[Any]:
         """Keep nothing of an erased call, and tell the step behind."""
         self._stop_waking(ctx)
-        if self._call.value() is None:
+        if self._store.call() is None:
             return
-        self._call.clear()
         self._store.clear()
         self._metrics.count(CALLS_FORGOTTEN)
         yield from self._carry_out(ctx.get_current_key(), [ToDo(CallForgotten())])
 
     def _read(self) -> CallState | None:
-        data = self._call.value()
-        if data is None:
-            return None
-        call = decode_state(bytes(data))
+        call = self._store.call()
         if isinstance(call, OpenCall):
             self._intake.admit_unruled(call, self._store)
         return call
@@ -216,10 +208,10 @@ class CallIntake(KeyedProcessFunction):
             closed_at_ms = max(stream_ms, arrival_ms, call.last_arrival_ms)
             self._bury(self._late.tombstone(call, closed_at_ms), ctx)
         elif call.is_blank:
-            self._call.clear()
+            self._store.drop_call()
             self._stop_waking(ctx)
         else:
-            self._call.update(encode_state(call))
+            self._store.put_call(call)
             self._register(call, ctx, now_ms, stream_ms)
 
     def _register(self, call: OpenCall, ctx: Any, now_ms: int, stream_ms: int) -> None:
@@ -259,9 +251,9 @@ class CallIntake(KeyedProcessFunction):
         over_ms = tombstone.closed_at_ms + self._calls.tombstone_ms
         self._stop_waking(ctx)
         if ctx.timer_service().current_watermark() >= min(over_ms, END_OF_STREAM_MS):
-            self._call.clear()
+            self._store.clear()
             return
-        self._call.update(encode_state(tombstone))
+        self._store.put_call(tombstone)
         ctx.timer_service().register_event_time_timer(_on_grid(over_ms))
 
     def _note_behind(self, arrival_ms: int, stream_ms: int) -> None:
@@ -310,47 +302,82 @@ def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-_chunk_encoder = msgspec.msgpack.Encoder()
-_chunk_decoder = msgspec.msgpack.Decoder(KeptChunk)
-_digests_decoder = msgspec.msgpack.Decoder(dict[int, int])
-
-
 class FlinkCallStore:
-    """A call's audio, digests and utterances in Flink's map states.
+    """All that intake keeps of a call, in one map state of Flink.
 
-    Entries are removed one by one: in PyFlink, ``clear`` followed by other use of the same map in
-    one bundle fails, so it is used only at the end of a call.
+    At the end of a bundle PyFlink sends what it changed of each key to Flink, and waits: once for
+    each state that changed, with two requests for a value and one for a map. Most records change
+    their call and its chunks, so these lie in one map.
+
+    A pulse that changes nothing writes nothing.
+
+    Entries are removed one by one: in PyFlink, ``clear`` followed by the removal of something else
+    in one bundle fails, so it is used only when nothing but the call itself may follow.
     """
 
-    def __init__(self, chunks: MapState, digests: MapState, utterances: MapState) -> None:
-        self._chunks = chunks
-        self._digests = digests
-        self._utterances = utterances
+    def __init__(self, kept: MapState) -> None:
+        self._kept = kept
+        self._read: bytes | None = None
+        """The call as it was read last."""
+
+    def call(self) -> CallState | None:
+        """The current key's."""
+        data = self._kept.get(_CALL)
+        self._read = None if data is None else bytes(data)
+        return None if self._read is None else decode_state(self._read)
+
+    def put_call(self, call: CallState) -> None:
+        """Keep what was read before with the same key, if it has changed."""
+        data = encode_state(call)
+        if data != self._read:
+            self._kept.put(_CALL, data)
+
+    def drop_call(self) -> None:
+        self._kept.remove(_CALL)
 
     def put_chunk(self, participant_id: str, kept: KeptChunk) -> None:
-        self._chunks.put(f"{participant_id}|{kept.chunk.sequence}", _chunk_encoder.encode(kept))
+        self._kept.put(_chunk_key(participant_id, kept.chunk.sequence), _encode(kept))
 
     def chunk(self, participant_id: str, sequence: int) -> KeptChunk | None:
-        data = self._chunks.get(f"{participant_id}|{sequence}")
-        return None if data is None else _chunk_decoder.decode(bytes(data))
+        data = self._kept.get(_chunk_key(participant_id, sequence))
+        return None if data is None else _decode_chunk(bytes(data))
 
     def drop_chunk(self, participant_id: str, sequence: int) -> None:
-        self._chunks.remove(f"{participant_id}|{sequence}")
+        self._kept.remove(_chunk_key(participant_id, sequence))
 
     def put_digests(self, participant_id: str, window: int, digests: dict[int, int]) -> None:
-        self._digests.put(f"{participant_id}|{window}", _chunk_encoder.encode(digests))
+        self._kept.put(_digests_key(participant_id, window), _encode(digests))
 
     def digests(self, participant_id: str, window: int) -> dict[int, int]:
-        data = self._digests.get(f"{participant_id}|{window}")
-        return {} if data is None else _digests_decoder.decode(bytes(data))
+        data = self._kept.get(_digests_key(participant_id, window))
+        return {} if data is None else _decode_digests(bytes(data))
 
     def put_utterance(self, utterance_id: str, digest: int) -> None:
-        self._utterances.put(utterance_id, digest)
+        self._kept.put(_utterance_key(utterance_id), _encode(digest))
 
     def utterance(self, utterance_id: str) -> int | None:
-        return self._utterances.get(utterance_id)
+        data = self._kept.get(_utterance_key(utterance_id))
+        return None if data is None else _decode_digest(bytes(data))
 
     def clear(self) -> None:
-        self._chunks.clear()
-        self._digests.clear()
-        self._utterances.clear()
+        self._kept.clear()
+        self._read = None
+
+
+_CALL = "call"
+_encode = msgspec.msgpack.Encoder().encode
+_decode_chunk = msgspec.msgpack.Decoder(KeptChunk).decode
+_decode_digests = msgspec.msgpack.Decoder(dict[int, int]).decode
+_decode_digest = msgspec.msgpack.Decoder(int).decode
+
+
+def _chunk_key(participant_id: str, sequence: int) -> str:
+    return f"chunk|{participant_id}|{sequence}"
+
+
+def _digests_key(participant_id: str, window: int) -> str:
+    return f"digests|{participant_id}|{window}"
+
+
+def _utterance_key(utterance_id: str) -> str:
+    return f"utterance|{utterance_id}"

@@ -95,7 +95,7 @@ class OpenRecords(ProcessFunction):
         except Dropped as dropped:
             self._metrics.count(RECORDS_SUPPRESSED)
             if dropped.notice is None:  # stream time goes on all the same
-                yield Row(NO_CALL, stream_ms, b"")
+                yield Row(NO_CALL, stream_ms, arrival_ms, b"")
                 return
             record = dropped.notice
         except Refused as refused:
@@ -112,16 +112,18 @@ class OpenRecords(ProcessFunction):
                     refused.reason if for_policy else None,
                     refused.content if for_policy else None,
                 )
-                yield Row(refused.call_id, stream_ms, encode(Opened(notice, arrival)))
+                opened = encode(Opened(notice, arrival))
+                yield Row(refused.call_id, stream_ms, arrival_ms, opened)
             return
         if isinstance(record, Heartbeat):
             self._metrics.count(HEARTBEATS)
-            yield Row(NO_CALL, stream_ms, b"")
+            yield Row(NO_CALL, stream_ms, arrival_ms, b"")
         else:
             self._metrics.count(RECORDS)
             if isinstance(record, AudioChunk):
                 self._metrics.count(AUDIO_MS, _length_ms(record))
-            yield Row(record.call_id, stream_ms, encode(Opened(record, arrival)))
+            opened = encode(Opened(record, arrival))
+            yield Row(record.call_id, stream_ms, arrival_ms, opened)
 
 
 def _length_ms(chunk: AudioChunk) -> int:

@@ -67,6 +67,8 @@ class KeyedHarness:
     output: list[Any] = field(default_factory=list)
     side_output: dict[str, list[Any]] = field(default_factory=dict)
     timers_fired: int = 0
+    num_writes: int = 0
+    """Of any state."""
 
     def __post_init__(self) -> None:
         self._values: dict[str, dict[str, Any]] = {}
@@ -232,6 +234,7 @@ class _ValueState:
 
     def update(self, value: Any) -> None:
         assert type(value) is bytes, "a state of bytes takes bytes"
+        self._harness.num_writes += 1
         self._by_key[self._harness.get_current_key()] = value
 
     def clear(self) -> None:
@@ -271,12 +274,14 @@ class _MapState:
     def put(self, key: str, value: Any) -> None:
         self._check(key)
         assert type(value) in (bytes, int), "a state of bytes or numbers takes nothing else"
+        self._harness.num_writes += 1
         self._entries()[key] = value
 
     def remove(self, key: str) -> None:
         self._check(key)
         if self._harness.get_current_key() in self._cleared_in_bundle:
             raise KeyError(key)
+        self._harness.num_writes += 1
         self._entries().pop(key, None)
 
     def contains(self, key: str) -> bool:

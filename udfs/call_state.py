@@ -15,7 +15,7 @@ from udfs.policy import Ruling
 from udfs.record_json import CallRecord
 from udfs.records import Arrival, AudioChunk, CallEnded, CallStarted, Participant, Role
 
-VERSION = 1
+VERSION = 2
 
 
 class Run(msgspec.Struct, array_like=True):

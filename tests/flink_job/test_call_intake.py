@@ -54,10 +54,22 @@ def reasons(intake: KeyedHarness) -> list[str]:
 
 def is_buried(intake: KeyedHarness, *, complete: bool) -> bool:
     held = intake.held(CALL)
-    if list(held) != ["call"]:
+    if [*held] != ["kept"] or [*held["kept"]] != ["call"]:
         return False
-    state = decode_state(held["call"])
+    state = decode_state(held["kept"]["call"])
     return isinstance(state, Tombstone) and state.complete == complete
+
+
+def test_a_pulse_that_changes_nothing_writes_nothing(intake):
+    send(intake, call_started("customer"), chunk(0))
+    intake.end_bundle()
+    before = intake.num_writes
+
+    intake.send(CALL, None)
+
+    assert intake.num_writes == before
+    send(intake, chunk(1))
+    assert intake.num_writes > before
 
 
 # --- every way a call can end ------------------------------------------------------------------

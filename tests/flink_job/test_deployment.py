@@ -205,10 +205,10 @@ def test_an_update_that_would_lose_state_is_refused_before_anything_stops(
 ) -> None:
     world.deployment().deploy(Wanted(package(tmp_path, "one")))
     shown = len(world.shown)
-    states = {"intake": [2], "assembly": [1], "warehouse": [1]}
+    states = {"intake": [99], "assembly": [1], "warehouse": [1]}
     two = package(tmp_path, "two", state_versions=states)
 
-    with pytest.raises(DeployError, match="state of intake has version 1; read are: 2"):
+    with pytest.raises(DeployError, match="state of intake has version 2; read are: 99"):
         world.deployment().update(Wanted(two))
 
     assert world.flink.calls == ["start"]

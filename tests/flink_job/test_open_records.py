@@ -68,10 +68,10 @@ def send(step: OpenRecords, data: bytes, arrival_ms: int = T0, shard: str = "a")
 
 
 def test_a_record_goes_on_under_its_call_with_where_it_came_from(step):
-    ((call_id, stream_ms, data),), rejects = send(step, record_json(chunk(0)))
+    ((call_id, stream_ms, arrival_ms, data),), rejects = send(step, record_json(chunk(0)))
 
     opened = decode_opened(data)
-    assert (call_id, stream_ms) == ("call-1", 0)
+    assert (call_id, stream_ms, arrival_ms) == ("call-1", 0, T0)
     assert opened.record == chunk(0)
     assert opened.arrival == arrival(T0, 17, shard="a")
     assert rejects == []
@@ -81,15 +81,16 @@ def test_a_heartbeat_moves_stream_time_under_no_call(step, clock):
     send(step, record_json(Heartbeat()))
     clock.now_ms = 30_000
 
-    ((call_id, stream_ms, data),), _ = send(step, record_json(Heartbeat()), T0 + 30_000)
+    ((call_id, stream_ms, arrival_ms, data),), _ = send(step, record_json(Heartbeat()), T0 + 30_000)
 
-    assert (call_id, stream_ms, data) == (NO_CALL, T0 + 30_000, b"")
+    told = (call_id, stream_ms, arrival_ms, data)
+    assert told == (NO_CALL, T0 + 30_000, T0 + 30_000, b"")
 
 
 def test_a_refused_record_is_a_reject_with_its_payload_and_tells_the_calls_ledger(step):
     data = record_json(call_ended()).replace(b"1795440660000", b"9795440660000")
 
-    ((call_id, _, notice),), (reject,) = send(step, data, T0 + 5)
+    ((call_id, _, _, notice),), (reject,) = send(step, data, T0 + 5)
 
     assert (call_id, decode_opened(notice).record) == (
         "call-1",
@@ -116,7 +117,7 @@ def test_a_refused_record_is_a_reject_with_its_payload_and_tells_the_calls_ledge
     ],
 )
 def test_what_was_said_is_left_to_the_call_whose_policy_is_known(step, record, reason, is_audio):
-    ((call_id, _, notice),), rejects = send(step, record)
+    ((call_id, _, _, notice),), rejects = send(step, record)
 
     told = decode_opened(notice).record
     assert call_id == "call-1"
@@ -146,7 +147,7 @@ def test_persons_go_on_by_pseudonym(clock, tmp_path):
     step = OpenRecords("audio", Limits(), TimeSettings(), KeySource(str(key_file), None, ""))
     step.open(CapturedGroup())
 
-    ((_, _, data),), _ = send(step, record_json(call_started()))
+    ((_, _, _, data),), _ = send(step, record_json(call_started()))
 
     assert b"person-customer" not in data
     people = decode_opened(data).record.participants
@@ -158,7 +159,7 @@ def test_no_field_of_a_record_moves_stream_time(step, clock):
     clock.now_ms = 40_000
     far = call_started(started_at_ms=T0 + 86_000_000)
 
-    ((_, stream_ms, _),), _ = send(step, record_json(far), T0 + 1)
+    ((_, stream_ms, _, _),), _ = send(step, record_json(far), T0 + 1)
 
     assert stream_ms == T0 + 1
 
@@ -169,7 +170,7 @@ def test_refused_records_move_stream_time_too(step, clock):
     clock.now_ms = 40_000
     send(step, b"rubbish", T0 + 9)
 
-    ((_, stream_ms, _),), _ = send(step, record_json(Heartbeat()), T0 + 3)
+    ((_, stream_ms, _, _),), _ = send(step, record_json(Heartbeat()), T0 + 3)
 
     assert stream_ms == T0 + 9
 

@@ -216,7 +216,7 @@ class Watched:
             if isinstance(out, tuple):
                 door_rejects.append(out[1])
                 continue
-            call_id, _, opened = out
+            call_id, _, _, opened = out
             self._note(data)
             self.job.intake.send(call_id, opened)
             self.job._hand_on()

@@ -77,9 +77,10 @@ def test_compaction_switched_off_loses_files_that_wait() -> None:
 )
 def test_state_of_an_older_version(read: list[int], lost: list[str]) -> None:
     own = own_manifest()
+    old = msgspec.structs.replace(own, state_versions={**own.state_versions, "intake": [1]})
     new = msgspec.structs.replace(own, state_versions={**own.state_versions, "intake": read})
 
-    assert what_is_lost(own, {}, new, {}) == lost
+    assert what_is_lost(old, {}, new, {}) == lost
 
 
 def test_flink_and_the_maximal_parallelism_must_stay() -> None:
