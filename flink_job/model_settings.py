@@ -25,6 +25,10 @@ from udfs.models.contract import SHIPPED, ModelSpec, Precision, Runtime
 from udfs.score_text import ANY_LANGUAGE
 
 SHIPPED_LANGUAGE = "en"
+MAX_INPUTS_PER_CALL = 16
+"""Windows of 320 kB in a request of at most 6 MB:
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+"""
 
 
 class ModelSettings(Group):
@@ -65,6 +69,15 @@ class ModelSettings(Group):
     variant: Annotated[
         OptionalText, Field(description="sagemaker: its variant; unset: by the endpoint's weights")
     ] = None
+    inputs_per_call: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_INPUTS_PER_CALL,
+            description="sagemaker: windows or utterances a call; more than 1 where the endpoint's "
+            "server answers a list of them, as ours does",
+        ),
+    ] = 1
     concurrency: Annotated[
         int, Field(ge=1, le=512, description="remote: calls in flight in each task slot")
     ] = 64
@@ -130,6 +143,7 @@ class ModelSettings(Group):
             "region": self.region or region,
             "name": self.endpoint_name or "",
             "variant": self.variant,
+            "inputs_per_call": self.inputs_per_call,
             "label_map": self.label_map,
             "training_prior": self.training_prior,
             "operating_prior": self.operating_prior,
@@ -222,6 +236,8 @@ def check_model_settings(group: str, settings: ModelSettings, languages: tuple[s
         raise SettingsError(
             group, "endpoint.name", "", "is required with backend sagemaker; name the endpoint"
         )
+    if isinstance(settings, AudioModelSettings):
+        _check_windows_per_call(group, settings)
     if isinstance(settings, LanguageModelSettings) and settings.backend == "bedrock":
         _check_bedrock(group, settings)
     if settings.runtime == "onnx" and settings.precision == "bfloat16":
@@ -239,6 +255,16 @@ def check_model_settings(group: str, settings: ModelSettings, languages: tuple[s
     if is_of_one_language and local and local.path == SHIPPED and languages != (SHIPPED_LANGUAGE,):
         raise SettingsError(
             group, "path", SHIPPED, f"reads English, not {languages[0]}; name a model for it"
+        )
+
+
+def _check_windows_per_call(group: str, settings: AudioModelSettings) -> None:
+    if settings.inputs_per_call > 1 and settings.content_type == "audio/wav":
+        raise SettingsError(
+            group,
+            "inputs.per.call",
+            str(settings.inputs_per_call),
+            "needs content.type application/octet-stream; a WAV file holds one window",
         )
 
 

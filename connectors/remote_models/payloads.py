@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import soundfile
 
 from udfs.models.contract import SAMPLE_RATE_HZ
@@ -17,21 +19,25 @@ class Payload(NamedTuple):
     body: bytes
 
 
-def wav(waveform: Waveform) -> Payload:
-    """16-bit PCM at 16 kHz, 160 kB a window."""
+def wav(waveforms: Sequence[Waveform]) -> Payload:
+    """16-bit PCM at 16 kHz, 160 kB; such a file holds one window."""
+    (waveform,) = waveforms
     buffer = io.BytesIO()
     soundfile.write(buffer, waveform, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
     return Payload("audio/wav", buffer.getvalue())
 
 
-def raw_float32(waveform: Waveform) -> Payload:
-    """The samples as they are, little-endian, 16 kHz, 320 kB a window."""
-    return Payload("application/octet-stream", waveform.astype("<f4", copy=False).tobytes())
+def raw_float32(waveforms: Sequence[Waveform]) -> Payload:
+    """The samples as they are, little-endian, 16 kHz, one window's 320 kB after another's."""
+    samples = np.concatenate(waveforms)
+    return Payload("application/octet-stream", samples.astype("<f4", copy=False).tobytes())
 
 
-def text_json(one: Text) -> Payload:
+def text_json(utterances: Sequence[Text]) -> Payload:
     """What Hugging Face's containers read; ``top_k`` null asks for every label."""
-    request = {"inputs": clean(one.text), "parameters": {"top_k": None}}
+    texts = [clean(one.text) for one in utterances]
+    inputs = texts if len(texts) > 1 else texts[0]
+    request = {"inputs": inputs, "parameters": {"top_k": None}}
     return Payload("application/json", json.dumps(request).encode())
 
 

@@ -1,4 +1,4 @@
-"""A SageMaker endpoint: one window or utterance a call.
+"""A SageMaker endpoint: one window or utterance a call, or several where its server takes them.
 
 The request holds the content alone:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
@@ -13,7 +13,7 @@ from connectors.remote_models.client import CallError, DeadlineClient, explained
 from connectors.remote_models.payloads import Payload, raw_float32, text_json, wav
 from connectors.remote_models.remote_scorer import Reply
 from connectors.remote_models.spec import RemoteSpec
-from connectors.remote_models.triples import triple_of_json
+from connectors.remote_models.triples import triples_of_json
 from udfs.models.scorer import Outcome, Text, Waveform
 
 Input = TypeVar("Input")
@@ -22,9 +22,10 @@ Input = TypeVar("Input")
 class SageMaker(Generic[Input]):
     """A ``Service``."""
 
-    inputs_per_call = 1
-
-    def __init__(self, spec: RemoteSpec, payload_of: Callable[[Input], Payload]) -> None:
+    def __init__(
+        self, spec: RemoteSpec, payload_of: Callable[[Sequence[Input]], Payload]
+    ) -> None:
+        self.inputs_per_call = spec.inputs_per_call
         self._spec = spec
         self._payload_of = payload_of
         self._client = DeadlineClient("sagemaker-runtime", spec)
@@ -34,7 +35,7 @@ class SageMaker(Generic[Input]):
         return ""
 
     def ask(self, inputs: Sequence[Input], deadline_s: float) -> Reply:
-        payload = self._payload_of(inputs[0])
+        payload = self._payload_of(inputs)
         response = self._client.call(
             "invoke_endpoint",
             deadline_s,
@@ -48,12 +49,14 @@ class SageMaker(Generic[Input]):
             body = response["Body"].read()
         variant = response.get("InvokedProductionVariant") or self._spec.variant or ""
         model_id = f"sagemaker:{self._spec.name}/{variant}"
-        try:
-            outcome = Outcome(triple_of_json(body, self._spec), None, model_id)
-        except CallError as error:
-            outcome = Outcome(None, error.reason, None)
+        outcomes = [
+            Outcome(None, said.reason, None)
+            if isinstance(said, CallError)
+            else Outcome(said, None, model_id)
+            for said in triples_of_json(body, len(inputs), self._spec)
+        ]
         retries = response["ResponseMetadata"]["RetryAttempts"]
-        return Reply([outcome], retries, self._spec.price_input)
+        return Reply(outcomes, retries, self._spec.price_input)
 
     def close(self) -> None:
         self._client.close()

@@ -24,6 +24,8 @@ class RemoteSpec:
     """SageMaker's target variant; None: by the endpoint's own weights."""
     content_type: AudioContentType = "audio/wav"
     """How SageMaker gets a window."""
+    inputs_per_call: int = 1
+    """Windows or utterances that SageMaker gets together."""
     prompt: str = ""
     """What Bedrock's model is told to do."""
     label_map: Mapping[str, str] | None = None

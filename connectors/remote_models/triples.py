@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from connectors.remote_models.client import CallError
 from connectors.remote_models.spec import RemoteSpec
@@ -16,19 +17,35 @@ SUM_TOLERANCE = 0.02
 _UNIFORM = (1 / 3, 1 / 3, 1 / 3)
 
 
-def triple_of_json(body: bytes, spec: RemoteSpec) -> Triple:
-    """A model server's answer to one input.
+def triples_of_json(body: bytes, count: int, spec: RemoteSpec) -> list[Triple | CallError]:
+    """A model server's answer to so many inputs, one result each.
 
-    Either what Hugging Face's containers give for every label, ``[{"label": "POSITIVE", "score":
-    0.9}, …]``, or our own ``{"negative": …, "neutral": …, "positive": …}``; alone or in a list.
+    For an input either what Hugging Face's containers give for every label, ``[{"label":
+    "POSITIVE", "score": 0.9}, …]``, or our own ``{"negative": …, "neutral": …, "positive": …}``;
+    the only one's alone or in a list, those of several in a list.
 
     Raises:
-        CallError: it is neither.
+        CallError: it is no JSON, or not of so many inputs.
     """
     try:
         said = json.loads(body)
     except ValueError:
         raise bad_answer("no JSON") from None
+    if count == 1:
+        return [_triple_or_error(said, spec)]
+    if not isinstance(said, list) or len(said) != count:
+        raise bad_answer("not as many answers as inputs; the server must take several a request")
+    return [_triple_or_error(one, spec) for one in said]
+
+
+def _triple_or_error(said: object, spec: RemoteSpec) -> Triple | CallError:
+    try:
+        return _triple_of_one(said, spec)
+    except CallError as error:
+        return error
+
+
+def _triple_of_one(said: Any, spec: RemoteSpec) -> Triple:
     while isinstance(said, list) and len(said) == 1 and not _is_label(said[0]):
         said = said[0]
     if isinstance(said, dict):

@@ -1,7 +1,8 @@
 """Windows a second through one slot with a remote model: ``python -m tests.bench.remote``.
 
 A SageMaker-shaped server in a process of its own answers after 200 ms; 64 calls are in flight, so
-no more than 320 windows a second can pass. Everything shares this machine's cores, the server too.
+no more than 320 windows a second can pass with one window a call, 1,280 with four. Everything
+shares this machine's cores, the server too.
 
 ``calls``   the scorer alone, fed with waveforms: encoding, signing, HTTP.
 ``udf``     the job's UDF on Arrow batches: decoding and finding speech come on top, in as
@@ -57,7 +58,17 @@ from udfs.windows import WindowSignal
 
 LATENCY_MS = 200
 CONCURRENCY = 64
-SPEC = RemoteSpec("sagemaker", "eu-west-1", name="calls", concurrency=CONCURRENCY)
+SPECS = {
+    windows: RemoteSpec(
+        "sagemaker",
+        "eu-west-1",
+        name="calls",
+        concurrency=CONCURRENCY,
+        content_type="audio/wav" if windows == 1 else "application/octet-stream",
+        inputs_per_call=windows,
+    )
+    for windows in (1, 4)
+}
 _decode = msgspec.msgpack.Decoder(WindowScore).decode
 
 
@@ -120,10 +131,10 @@ def encoded(signals: list[WindowSignal]) -> list[bytes]:
     return [msgspec.msgpack.encode(signal) for signal in signals]
 
 
-def measure_calls(signals: list[WindowSignal], seconds: float) -> float:
+def measure_calls(spec: RemoteSpec, signals: list[WindowSignal], seconds: float) -> float:
     waveforms = [waveform_of(signal) for signal in signals]
-    scorer = open_audio_scorer(BackendSpec(SPEC), NoMetrics())
-    list(scorer.score(waveforms[:CONCURRENCY]))
+    scorer = open_audio_scorer(BackendSpec(spec), NoMetrics())
+    list(scorer.score(waveforms[: CONCURRENCY * spec.inputs_per_call]))
     end_s = time.perf_counter() + seconds
     endless = itertools.takewhile(lambda _: time.perf_counter() < end_s, itertools.cycle(waveforms))
     begun_s = time.perf_counter()
@@ -133,8 +144,10 @@ def measure_calls(signals: list[WindowSignal], seconds: float) -> float:
     return scored / taken_s
 
 
-def measure_udf(kind: str, signals: list[WindowSignal], seconds: float) -> float:
-    scoring = UDFS[kind](partial(open_audio_scorer, BackendSpec(SPEC)), hears_in_threads=True)
+def measure_udf(
+    spec: RemoteSpec, kind: str, signals: list[WindowSignal], seconds: float
+) -> float:
+    scoring = UDFS[kind](partial(open_audio_scorer, BackendSpec(spec)), hears_in_threads=True)
     scoring.open(FunctionContext(None, {}))
     rows = itertools.cycle(encoded(signals))
     scored = 0
@@ -147,7 +160,9 @@ def measure_udf(kind: str, signals: list[WindowSignal], seconds: float) -> float
     return scored / taken_s
 
 
-def measure_job(kind: str, signals: list[WindowSignal], num_windows: int) -> dict[str, float]:
+def measure_job(
+    spec: RemoteSpec, kind: str, signals: list[WindowSignal], num_windows: int
+) -> dict[str, float]:
     """Between the first and the last batch, by the clock of the worker."""
     from tests.bench import remote  # noqa: PLC0415 - by its importable name
 
@@ -167,7 +182,7 @@ def measure_job(kind: str, signals: list[WindowSignal], num_windows: int) -> dic
             configuration.set_string(key, value)
         builder = EnvironmentSettings.new_instance().in_streaming_mode()
         tables = TableEnvironment.create(builder.with_configuration(configuration).build())
-        open_scorer = partial(open_audio_scorer, BackendSpec(SPEC))
+        open_scorer = partial(open_audio_scorer, BackendSpec(spec))
         scoring = remote.UDFS[kind](open_scorer, hears_in_threads=True)
         score = udf(scoring, result_type=DataTypes.BYTES(), func_type="pandas")
         tables.create_temporary_function("score", score)
@@ -236,13 +251,16 @@ def main() -> None:
     signals = spoken_signals()
     found: dict[str, Any] = {"load_at_start": os.getloadavg()[0], "cores": os.cpu_count()}
     with server_process():
-        if "calls" in wanted:
-            found["calls"] = measure_calls(signals, options.seconds)
-        for kind in UDFS:
-            if "udf" in wanted:
-                found[f"udf_{kind}"] = measure_udf(kind, signals, options.seconds)
-            if "job" in wanted:
-                found[f"job_{kind}"] = measure_job(kind, signals, int(250 * options.seconds))
+        for windows, spec in SPECS.items():
+            rates = found[f"windows_per_call_{windows}"] = {}
+            if "calls" in wanted:
+                rates["calls"] = measure_calls(spec, signals, options.seconds)
+            for kind in UDFS:
+                if "udf" in wanted:
+                    rates[f"udf_{kind}"] = measure_udf(spec, kind, signals, options.seconds)
+                if "job" in wanted:
+                    count = int(250 * options.seconds)
+                    rates[f"job_{kind}"] = measure_job(spec, kind, signals, count)
     if "modes" in wanted:
         found["modes_calls_per_s"] = measure_modes(options.seconds)
     print(json.dumps(found, indent=2))

@@ -33,6 +33,11 @@ def test_onnx_computes_in_float32_only():
     assert re.search(r"models\.text.*precision.*set auto or float32", wrong(text=group))
 
 
+def test_a_wav_file_holds_one_window():
+    group = {"backend": "sagemaker", "endpoint.name": "voices", "inputs.per.call": "2"}
+    assert re.search(r"models\.audio.*inputs\.per\.call.*octet-stream", wrong(audio=group))
+
+
 def test_the_fallback_has_its_runtime():
     group = {"backend": "sagemaker", "endpoint.name": "voices", "fallback": "local"}
     found = settings(audio={**group, "runtime": "torch"})
@@ -47,6 +52,7 @@ def test_a_remote_model_is_what_its_group_says():
             "variant": "green",
             "region": "us-east-1",
             "content.type": "application/octet-stream",
+            "inputs.per.call": "4",
             "time.limit.ms": "2500",
             "retries": "1",
             "concurrency": "8",
@@ -64,6 +70,7 @@ def test_a_remote_model_is_what_its_group_says():
             name="voices",
             variant="green",
             content_type="application/octet-stream",
+            inputs_per_call=4,
             label_map={"ang": "negative", "hap": "positive"},
             concurrency=8,
             time_limit_s=2.5,

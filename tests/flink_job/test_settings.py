@@ -140,6 +140,7 @@ def test_groups_of_the_service_are_not_ours_to_judge(group):
         ("models.audio", "content.type", "audio/mp3"),
         ("models.audio", "concurrency", "0"),
         ("models.audio", "concurrency", "513"),
+        ("models.audio", "inputs.per.call", "17"),
         ("models.audio", "time.limit.ms", "99"),
         ("models.audio", "retries", "11"),
         ("models.audio", "price.input", "nan"),

@@ -66,7 +66,7 @@ def test_of_throttled_and_garbled_windows_none_is_lost_and_none_neutral_by_defau
     assert len(failed) < len(asked) / 4
     for signal, score in zip(signals, scores, strict=True):
         if score.triple is not None:
-            assert score.triple == pytest.approx(shares_of(wav(waveform_of(signal)).body))
+            assert score.triple == pytest.approx(shares_of(wav([waveform_of(signal)]).body))
             assert score.model_id == "sagemaker:calls/blue"
         assert (score.missing == "no_speech") == (score.speech_ms == ())
 

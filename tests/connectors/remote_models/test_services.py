@@ -13,7 +13,7 @@ from connectors.remote_models.bedrock import read_prompt
 from connectors.remote_models.comprehend import cut, language_code, units_of
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
-from tests.aws_servers.model_server import ModelServer, shares_of
+from tests.aws_servers.model_server import WINDOW_BYTES, ModelServer, shares_of
 from tests.captured_metrics import CapturedGroup
 from udfs.metrics import MODELS, NoMetrics
 from udfs.models.contract import ModelSpec, Triple
@@ -235,6 +235,52 @@ def test_a_window_travels_as_its_content_type_says(serve, content_type):
         assert np.abs(heard - waveform).max() < 1 / 32_768
     else:
         assert (np.frombuffer(request.body, "<f4") == waveform).all()
+
+
+def test_windows_travel_together_where_the_settings_say_so(serve):
+    model = ModelServer()
+    serve(model)
+    waveforms = [np.full(80_000, loudness / 100, dtype=np.float32) for loudness in range(10)]
+    spec = spec_of("sagemaker", content_type="application/octet-stream", inputs_per_call=4)
+    scorer = open_audio_scorer(BackendSpec(spec), NoMetrics())
+
+    outcomes = list(scorer.score(waveforms))
+    scorer.close()
+
+    asked = {len(request.body) // WINDOW_BYTES for request in model.requests}
+    assert (len(model.requests), asked) == (3, {4, 2})
+    assert [outcome.triple for outcome in outcomes] == [
+        pytest.approx(shares_of(waveform.tobytes()), abs=1e-9) for waveform in waveforms
+    ]
+
+
+def test_utterances_travel_together_where_the_settings_say_so(serve):
+    model = ModelServer()
+    serve(model)
+
+    outcomes = ask("sagemaker", [*TEXTS[:8], "alone"], inputs_per_call=4)
+
+    assert [json.loads(request.body)["inputs"] for request in model.requests].count("alone") == 1
+    assert len(model.requests) == 3
+    assert [one.triple for one in outcomes] == [expected(text) for text in [*TEXTS[:8], "alone"]]
+
+
+def test_of_a_broken_answer_to_several_only_the_broken_part_is_missing(serve):
+    good = b'{"negative": 0.1, "neutral": 0.2, "positive": 0.7}'
+    serve(ModelServer(answer=lambda _, __: b"[" + good + b', {"negative": 2}, ' + good + b"]"))
+
+    outcomes = ask("sagemaker", TEXTS[:3], inputs_per_call=3)
+
+    assert [outcome.missing for outcome in outcomes] == [None, "bad_answer", None]
+
+
+def test_an_answer_to_fewer_than_were_asked_is_none(serve):
+    good = b'{"negative": 0.1, "neutral": 0.2, "positive": 0.7}'
+    serve(ModelServer(answer=lambda _, __: b"[" + good + b", " + good + b"]"))
+
+    outcomes = ask("sagemaker", TEXTS[:3], inputs_per_call=3)
+
+    assert [outcome.missing for outcome in outcomes] == ["bad_answer"] * 3
 
 
 def test_calls_are_in_flight_together_and_no_more_than_allowed(serve):
