@@ -17,6 +17,7 @@ from tests.builders import (
 )
 from tests.intake_run import DEFAULT_POLICY, IntakeRun
 from udfs.call_state import (
+    VERSION,
     OpenCall,
     Tombstone,
     decode_state,
@@ -531,8 +532,9 @@ def test_the_deadline_is_the_next_instant_at_which_something_is_over():
 
 
 def test_state_of_another_version_is_not_read():
-    for state in (OpenCall(version=2), Tombstone(1, complete=True, version=2)):
-        with pytest.raises(UnknownStateError, match="version 2"):
+    other = VERSION + 1
+    for state in (OpenCall(version=other), Tombstone(1, complete=True, version=other)):
+        with pytest.raises(UnknownStateError, match=f"version {other}"):
             decode_state(encode_state(state))
 
 
