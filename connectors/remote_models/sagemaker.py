@@ -22,9 +22,7 @@ Input = TypeVar("Input")
 class SageMaker(Generic[Input]):
     """A ``Service``."""
 
-    def __init__(
-        self, spec: RemoteSpec, payload_of: Callable[[Sequence[Input]], Payload]
-    ) -> None:
+    def __init__(self, spec: RemoteSpec, payload_of: Callable[[Sequence[Input]], Payload]) -> None:
         self.inputs_per_call = spec.inputs_per_call
         self._spec = spec
         self._payload_of = payload_of
