@@ -7,13 +7,13 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from connectors.remote_models.client import CallError, DeadlineClient, explained
 from connectors.remote_models.payloads import Payload, raw_float32, text_json, wav
 from connectors.remote_models.remote_scorer import Reply
 from connectors.remote_models.spec import RemoteSpec
-from connectors.remote_models.triples import triples_of_json
+from connectors.remote_models.triples import answers_of_json, triple_of_answer
 from udfs.models.scorer import Outcome, Text, Waveform
 
 Input = TypeVar("Input")
@@ -47,17 +47,22 @@ class SageMaker(Generic[Input]):
             body = response["Body"].read()
         variant = response.get("InvokedProductionVariant") or self._spec.variant or ""
         model_id = f"sagemaker:{self._spec.name}/{variant}"
-        outcomes = [
-            Outcome(None, said.reason, None)
-            if isinstance(said, CallError)
-            else Outcome(said, None, model_id)
-            for said in triples_of_json(body, len(inputs), self._spec)
-        ]
+        try:
+            answers = answers_of_json(body, len(inputs))
+            outcomes = [self._outcome(said, model_id) for said in answers]
+        except CallError as error:  # an answer all the same: it was paid for
+            outcomes = [Outcome(None, error.reason, None)] * len(inputs)
         retries = response["ResponseMetadata"]["RetryAttempts"]
         return Reply(outcomes, retries, self._spec.price_input)
 
     def close(self) -> None:
         self._client.close()
+
+    def _outcome(self, said: Any, model_id: str) -> Outcome:
+        try:
+            return Outcome(triple_of_answer(said, self._spec), None, model_id)
+        except CallError as error:
+            return Outcome(None, error.reason, None)
 
 
 def sagemaker_audio(spec: RemoteSpec) -> SageMaker[Waveform]:

@@ -17,12 +17,8 @@ SUM_TOLERANCE = 0.02
 _UNIFORM = (1 / 3, 1 / 3, 1 / 3)
 
 
-def triples_of_json(body: bytes, count: int, spec: RemoteSpec) -> list[Triple | CallError]:
-    """A model server's answer to so many inputs, one result each.
-
-    For an input either what Hugging Face's containers give for every label, ``[{"label":
-    "POSITIVE", "score": 0.9}, …]``, or our own ``{"negative": …, "neutral": …, "positive": …}``;
-    the only one's alone or in a list, those of several in a list.
+def answers_of_json(body: bytes, count: int) -> list[Any]:
+    """A model server's answers to so many inputs: the only one's as it is, several's from a list.
 
     Raises:
         CallError: it is no JSON, or not of so many inputs.
@@ -32,20 +28,21 @@ def triples_of_json(body: bytes, count: int, spec: RemoteSpec) -> list[Triple | 
     except ValueError:
         raise bad_answer("no JSON") from None
     if count == 1:
-        return [_triple_or_error(said, spec)]
+        return [said]
     if not isinstance(said, list) or len(said) != count:
         raise bad_answer("not as many answers as inputs; the server must take several a request")
-    return [_triple_or_error(one, spec) for one in said]
+    return said
 
 
-def _triple_or_error(said: object, spec: RemoteSpec) -> Triple | CallError:
-    try:
-        return _triple_of_one(said, spec)
-    except CallError as error:
-        return error
+def triple_of_answer(said: Any, spec: RemoteSpec) -> Triple:
+    """The answer to one input.
 
+    Either what Hugging Face's containers give for every label, ``[{"label": "POSITIVE", "score":
+    0.9}, …]``, or our own ``{"negative": …, "neutral": …, "positive": …}``; alone or in a list.
 
-def _triple_of_one(said: Any, spec: RemoteSpec) -> Triple:
+    Raises:
+        CallError: it is neither.
+    """
     while isinstance(said, list) and len(said) == 1 and not _is_label(said[0]):
         said = said[0]
     if isinstance(said, dict):

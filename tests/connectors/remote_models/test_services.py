@@ -283,6 +283,18 @@ def test_an_answer_to_fewer_than_were_asked_is_none(serve):
     assert [outcome.missing for outcome in outcomes] == ["bad_answer"] * 3
 
 
+@pytest.mark.parametrize("texts", [TEXTS[:1], TEXTS[:3]])
+def test_an_answer_that_is_none_was_paid_for(serve, texts):
+    serve(ModelServer(answer=lambda _, __: b"<html>what is this?"))
+    group = CapturedGroup()
+
+    outcomes = ask("sagemaker", texts, group=group, price_input=2.0, inputs_per_call=3)
+
+    assert [outcome.missing for outcome in outcomes] == ["bad_answer"] * len(texts)
+    group.end_bundle()
+    assert group.count(MODELS["text"].remote_cost_nano_usd) == 2_000
+
+
 def test_calls_are_in_flight_together_and_no_more_than_allowed(serve):
     model = ModelServer(latency_s=0.05)
     serve(model)
