@@ -1,7 +1,8 @@
 """What travels between the operators: Flink types, and records as MessagePack.
 
-opened      (call_id, stream_ms, arrival_ms, opened)  a record and its arrival
-records     (call_id, opened, rowtime)              the same at its stream time
+opened      (call_id, stream_ms, arrival_ms, opened)
+                                                    a record and its arrival
+records     (call_id, opened, rowtime)              the same at its event time
 work        (call_id, work, signal, text, language, may_send_raw)
                                                     what models and fusion are to do
 scored      (call_id, (work, audio_score, text_score))

@@ -21,13 +21,14 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from tests.aws_servers.http_server import Handler, Server, running
+from udfs.models.contract import WINDOW_SAMPLES
 
 Fault = Literal[
     "throttled", "unavailable", "hangs", "garbage", "refused", "model_error", "dropped", "partial"
 ]
 HANG_S = 1.5
-WINDOW_BYTES = 320_000
-"""Of 5 s of float32 at 16 kHz."""
+WINDOW_BYTES = 4 * WINDOW_SAMPLES
+"""Of float32."""
 SHARES = ("negative", "neutral", "positive")
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from connectors.kinesis_client import KinesisClient, connect
 from connectors.lake_reader import read_rows
 from connectors.replay import Heartbeats
 from flink_job.local import SHARDS, STREAMS, JobProcess, local_groups, write_properties
+from flink_job.local_metrics import asking
 from flink_job.settings import CallSettings
 from tests.bench import live
 from tests.bench.figures import (
@@ -45,7 +45,7 @@ JOB, NULL_JOB, IDENTITY_JOB = (
 DEFAULT_BUNDLES = {"bundle.size": "1000", "bundle.time.ms": "1000"}
 CHECKPOINT_S = 10
 _POLL_S = 0.5
-_START_LIMIT_S = 600.0
+_START_LIMIT_S = 180.0
 _VISIBLE_LIMIT_S = 60.0
 
 Groups = dict[str, dict[str, str]]
@@ -251,24 +251,19 @@ def live_calls(bank: Bank, num_calls: int, seconds: float, groups: Groups) -> Li
 
 def next_state_bytes(process: JobProcess) -> int:
     """The size of the state in the next checkpoint that begins, from Flink's own statistics."""
-    url = f"http://127.0.0.1:{process.rest_port}/jobs"
-    job_id = _get(url)["jobs"][0]["id"]
+    ask = asking(f"http://127.0.0.1:{process.rest_port}")
+    job_id = ask("/jobs")["jobs"][0]["id"]
     now_ms = time.time_ns() // 1_000_000
     found: list[int] = []
 
     def is_there() -> bool:
-        latest = _get(f"{url}/{job_id}/checkpoints")["latest"]["completed"]
+        latest = ask(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
         if latest is not None and latest["trigger_timestamp"] > now_ms:
             found.append(int(latest["state_size"]))
         return bool(found)
 
     _wait(process, is_there, 6 * CHECKPOINT_S, "no checkpoint was completed")
     return found[0]
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own job
-        return json.load(answer)
 
 
 def _wait(process: JobProcess, is_done: Callable[[], bool], limit_s: float, otherwise: str) -> None:
