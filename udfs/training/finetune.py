@@ -146,13 +146,7 @@ class Training:
             torch.manual_seed(self._seed * 1_000 + epoch)  # dropout
         for number in range(len(self._losses), len(batches)):
             rows = batches[number]
-            inputs = self._examples.batch(rows, epoch + 1)
-            loss = functional.cross_entropy(
-                self._logits(inputs),
-                torch.tensor(self._rows.labels[rows], device=device()),
-                weight=self._weights,
-                label_smoothing=self._how.label_smoothing,
-            )
+            loss = self._loss(self._examples.batch(rows, epoch + 1), self._rows.labels[rows])
             self._optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
@@ -166,6 +160,20 @@ class Training:
             msg = "the loss is no number: lower finetune.learning_rate in the recipe"
             raise TrainingError(msg)
         return float(np.mean(losses))
+
+    def _loss(self, inputs: dict[str, torch.Tensor], labels: Integers) -> torch.Tensor:
+        truth = torch.tensor(labels, device=device())
+        if not self._how.consistency:
+            return self._cross_entropy(self._logits(inputs), truth)
+        twice = {name: torch.cat([tensor, tensor]) for name, tensor in inputs.items()}
+        first, second = self._logits(twice).chunk(2)
+        both = self._cross_entropy(first, truth) + self._cross_entropy(second, truth)
+        return both / 2 + self._how.consistency * divergence(first, second)
+
+    def _cross_entropy(self, logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(
+            logits, truth, weight=self._weights, label_smoothing=self._how.label_smoothing
+        )
 
     def _batches(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """Every row once, rows of like length together."""
@@ -218,3 +226,19 @@ class Training:
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.last_epoch = state["schedule"]
+
+
+def divergence(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """How much two passes over the same rows differ, as R-Drop counts it: a regulariser.
+
+    The mean over rows of the Kullback-Leibler divergence, mean of both directions, in nats. Liang
+    et al. 2021, "R-Drop: Regularized Dropout for Neural Networks", https://arxiv.org/abs/2106.14448
+
+    Args:
+        first: logits (rows, labels).
+        second: logits (rows, labels).
+    """
+    one, other = functional.log_softmax(first, dim=1), functional.log_softmax(second, dim=1)
+    there = functional.kl_div(one, other, log_target=True, reduction="batchmean")
+    back = functional.kl_div(other, one, log_target=True, reduction="batchmean")
+    return (there + back) / 2

@@ -68,6 +68,8 @@ class Finetune(_Part):
     weight_decay: float = Field(0.01, ge=0)
     warmup_steps: int = Field(100, ge=1)
     label_smoothing: Share = 0.0
+    consistency: float = Field(0.0, ge=0)
+    """Weight of what two passes with other dropout differ by; 0: one pass, half the time."""
     class_weights: ClassWeights = "balanced"
     frozen: tuple[str, ...] = ()
     """Parameters whose names begin so stay as they are."""
