@@ -63,12 +63,13 @@ TEXT := udfs/pretrained/call-sentiment-text
 .PHONY: models
 models: setup ## Train the shipped models anew and measure them (needs the training data)
 	$(VENV)/python -m udfs.training.prepare --data $(DATA) --output build/data
-	$(VENV)/call-sentiment train audio --manifest build/data/emodb.csv --recipe speech --output $(SPEECH)
-	for unseen in speaker speaker,sentence; do \
-	  $(VENV)/call-sentiment evaluate audio --manifest build/data/emodb.csv --recipe speech --leave-one-out $$unseen \
-	    --conditions all --noise build/data/noise/test --skip-label boredom --calm build/data/harper_valley_audio.csv \
-	    --output build/evaluation/speech-$$unseen --card $(SPEECH) || exit; \
-	done
+	rm -rf build/features
+	$(VENV)/call-sentiment train audio --manifest build/data/emodb.csv --recipe speech --output $(SPEECH) --features build/features
+	for unseen in speaker,sentence speaker; do for prior in own 0.55,0.25,0.20; do \
+	  $(VENV)/call-sentiment evaluate audio --manifest build/data/emodb.csv --recipe speech --features build/features \
+	    --leave-one-out $$unseen --operating-prior $$prior --conditions all --noise build/data/noise/test --skip-label boredom \
+	    --calm build/data/harper_valley_audio.csv --output build/evaluation/speech-$$unseen-$$prior --card $(SPEECH) || exit; \
+	done; done
 	$(VENV)/call-sentiment train text --manifest build/data/goemotions.csv --recipe text --output $(TEXT)
 	$(VENV)/call-sentiment evaluate text --manifest build/data/goemotions.csv --split test --model $(TEXT) \
 	  --conditions all --calm build/data/harper_valley_text.csv --output build/evaluation/text --card $(TEXT)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flink_job.model_commands import ManifestFile, evaluate_app, tell
+from flink_job.model_commands import Features, ManifestFile, evaluate_app, tell
 from flink_job.terminal import console, explained
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ LabelMap = Annotated[
     str | None, typer.Option(help="label=negative,... where labels are no known words.")
 ]
 OperatingPrior = Annotated[
-    str | None,
+    str,
     typer.Option(
-        help="Shares such as 0.25,0.50,0.25; none: no correction; unset: the model's own."
+        help="Shares such as 0.25,0.50,0.25; own: the model's; none: as training made its answers."
     ),
 ]
 LeaveOneOut = Annotated[
@@ -62,10 +62,11 @@ def evaluate_audio(
     split: Split = None,
     skip_label: SkipLabel = None,
     label_map: LabelMap = None,
-    operating_prior: OperatingPrior = None,
+    operating_prior: OperatingPrior = "own",
     leave_one_out: LeaveOneOut = None,
     recipe: Recipe = "speech",
     calm: Calm = None,
+    features: Features = None,
     output: Output = None,
     card: CardOf = None,
 ) -> None:
@@ -86,6 +87,7 @@ def evaluate_audio(
             leave_one_out,
             recipe,
             calm,
+            features,
         )
         _run(job, output, card)
 
@@ -100,10 +102,11 @@ def evaluate_text(
     split: Split = None,
     skip_label: SkipLabel = None,
     label_map: LabelMap = None,
-    operating_prior: OperatingPrior = None,
+    operating_prior: OperatingPrior = "own",
     leave_one_out: LeaveOneOut = None,
     recipe: Recipe = "text",
     calm: Calm = None,
+    features: Features = None,
     output: Output = None,
     card: CardOf = None,
 ) -> None:
@@ -124,6 +127,7 @@ def evaluate_text(
             leave_one_out,
             recipe,
             calm,
+            features,
         )
         _run(job, output, card)
 

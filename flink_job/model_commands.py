@@ -29,6 +29,13 @@ ManifestFile = Annotated[
 ]
 Output = Annotated[Path, typer.Option(help="Folder of the model.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interruption left off.")]
+Features = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder in which what a recipe's base gives is kept: train and evaluate "
+        "--leave-one-out then read the same sounds once."
+    ),
+]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: all.")]
 
 
@@ -40,10 +47,11 @@ def train_audio(
         str, typer.Option(help="TOML file, or the name of a shipped one.")
     ] = "speech",
     resume: Resume = False,
+    features: Features = None,
     threads: Threads = 0,
 ) -> None:
     """Train a model of voices on labelled sounds."""
-    _train("audio", manifest, recipe, output, resume=resume, threads=threads)
+    _train("audio", manifest, recipe, output, resume=resume, features=features, threads=threads)
 
 
 @train_app.command("text")
@@ -52,10 +60,11 @@ def train_text(
     output: Output,
     recipe: Annotated[str, typer.Option(help="TOML file, or the name of a shipped one.")] = "text",
     resume: Resume = False,
+    features: Features = None,
     threads: Threads = 0,
 ) -> None:
     """Train a model of words on labelled texts."""
-    _train("text", manifest, recipe, output, resume=resume, threads=threads)
+    _train("text", manifest, recipe, output, resume=resume, features=features, threads=threads)
 
 
 def _train(
@@ -65,6 +74,7 @@ def _train(
     output: Path,
     *,
     resume: bool,
+    features: Path | None,
     threads: int,
 ) -> None:
     with explained():
@@ -76,7 +86,7 @@ def _train(
         from udfs.training.train import train, use_threads  # noqa: PLC0415 - loads torch
 
         use_threads(threads)
-        scores = train(examples, how, output, resume=resume, progress=tell)
+        scores = train(examples, how, output, resume=resume, progress=tell, features=features)
         if is_exportable(output):
             export(output)
         for name, measured in scores.items():

@@ -57,8 +57,10 @@ def _groups(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def title_of(evaluation: Evaluation) -> str:
     prior = evaluation["operating_prior"]
-    under = "no prior" if prior is None else " / ".join(f"{share:.0%}" for share in prior)
-    return f"{evaluation['manifest']}, {evaluation['protocol']}, operating prior {under}"
+    under = "without operating prior"
+    if prior is not None:
+        under = "operating prior " + " / ".join(f"{share:.0%}" for share in prior)
+    return f"{evaluation['manifest']}, {evaluation['protocol']}, {under}"
 
 
 def evaluations_table(evaluations: Mapping[str, Any]) -> str:

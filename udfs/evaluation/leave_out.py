@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +26,8 @@ from udfs.training.calibration import fit_temperature, triples_of, with_prior
 from udfs.training.dataset import Dataset, read_dataset
 from udfs.training.errors import TrainingError
 from udfs.training.examples import examples_of
-from udfs.training.head import FeatureReader, Features, LinearHead, read_copy
+from udfs.training.feature_files import FeatureFiles, features_about, noises_about
+from udfs.training.head import FeatureReader, Features, LinearHead, read_features
 from udfs.training.manifest import Manifest
 from udfs.training.recipe import Head, Recipe
 from udfs.training.sounds import Waveform
@@ -59,9 +62,12 @@ def leave_one_out(
     operating_prior: Prior | None,
     skipped_labels: Sequence[str],
     noises: Sequence[Waveform],
+    features: Path | None,
     progress: Progress,
 ) -> LeftOut:
     """Fit a head for each value of a column, and for each of five folds of a second one.
+
+    What the base gives is kept in the folder ``features``, if any.
 
     Raises:
         TrainingError: the recipe fits no head, or a column is absent or has one value only.
@@ -71,13 +77,13 @@ def leave_one_out(
         raise TrainingError(msg)
     data = read_dataset(manifest, recipe)
     parts = left_out_parts(data.own, by)
-    reader = _Reader(data, recipe)
-    features = reader.copies(progress)
-    inputs = {}
+    reader = _Reader(data, recipe, features)
+    inputs: dict[str, NDArray[np.float32]] = {}
+    copies = reader.copies(progress)
     for condition in conditions:
         inputs[condition] = reader.condition(condition, noises)
         progress(f"{condition}: {data.num_own} rows read")
-    heads = _Heads(data, recipe.head, features, operating_prior)
+    heads = _Heads(data, recipe.head, copies, operating_prior)
     triples = heads.left_out(parts, inputs, data.own.groups[by[0]], progress)
     counted = rows_that_count(data.own, skipped_labels)
     truth = data.labels.sentiments[data.indices[: data.num_own][counted]]
@@ -121,22 +127,24 @@ def left_out_parts(manifest: Manifest, by: Sequence[str]) -> list[Part]:
 class _Reader:
     """What the base's output layer gets, of training copies and of test conditions."""
 
-    def __init__(self, data: Dataset, recipe: Recipe) -> None:
+    def __init__(self, data: Dataset, recipe: Recipe, features: Path | None) -> None:
         base = load_base(recipe.base, recipe.modality, data.labels, recipe.seed)
+        about = "" if features is None else features_about(data.manifest, recipe, base)
+        self._files = FeatureFiles(features, about)
         self._data = data
         self._reader = FeatureReader(base)
         self._examples = examples_of(data.manifest, base.processor, recipe, data.own.file.parent)
         self._num_copies = 1 + (recipe.audio.copies if recipe.audio else 0)
 
     def copies(self, progress: Progress) -> Features:
-        copies = []
-        for copy in range(self._num_copies):
-            copies.append(read_copy(self._reader, self._examples, copy))
-            progress(f"read copy {copy + 1} of {self._num_copies}")
-        return np.stack(copies)
+        return read_features(self._reader, self._examples, self._num_copies, self._files, progress)
 
     def condition(self, condition: str, noises: Sequence[Waveform]) -> NDArray[np.float32]:
         """(own rows, dim)."""
+        name = f"{condition} with {noises_about(noises)}"
+        return self._files.kept(name, partial(self._read_condition, condition, noises))[0]
+
+    def _read_condition(self, condition: str, noises: Sequence[Waveform]) -> NDArray[np.float32]:
         own = self._data.own
         given = heard(own, condition, noises) if own.modality == "audio" else read(own, condition)
         return np.concatenate([self.read(one) for one in given])

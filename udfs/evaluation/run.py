@@ -21,7 +21,7 @@ from udfs.training.recipe import Modality, read_recipe
 from udfs.training.sounds import Waveform, read_noises
 
 UNIFORM: Prior = (1 / 3, 1 / 3, 1 / 3)
-NO_PRIOR = "none"
+OWN_PRIOR, NO_PRIOR = "own", "none"
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,14 @@ class Job:
     split: str | None = None
     skipped_labels: tuple[str, ...] = ()
     label_map: str | None = None
-    operating_prior: str | None = None
-    """Three shares, ``none``, or None: the model's or recipe's own."""
+    operating_prior: str = "own"
+    """Three shares; ``own``: the model's or recipe's; ``none``: answers as training made them."""
     leave_one_out: str | None = None
     """Columns; then a recipe's heads are asked instead of the model."""
     recipe: str = ""
     calm: Path | None = None
+    features: Path | None = None
+    """Folder in which what the recipe's base gives is kept for later commands."""
 
 
 def evaluate(job: Job, progress: Progress) -> Evaluation:
@@ -117,6 +119,7 @@ def _left_out(
         operating_prior=used,
         skipped_labels=job.skipped_labels,
         noises=noises,
+        features=job.features,
         progress=progress,
     )
     settings = Settings(
@@ -125,20 +128,20 @@ def _left_out(
     return found.answers, found.score, settings
 
 
-def parsed_prior(text: str | None) -> Prior | None:
-    """Three shares, or None.
+def parsed_prior(text: str) -> Prior | None:
+    """Three shares; None where the text names none.
 
     Raises:
         TrainingError: they are none.
     """
-    if text is None or text == NO_PRIOR:
+    if text in (OWN_PRIOR, NO_PRIOR):
         return None
     try:
         return checked_prior([float(share) for share in text.split(",")], "--operating-prior")
     except (ModelError, ValueError):
         msg = (
             f"--operating-prior {text}: give three shares above 0 that sum to 1, such as "
-            f"0.25,0.50,0.25, or {NO_PRIOR}"
+            f"0.25,0.50,0.25, {OWN_PRIOR}, or {NO_PRIOR}"
         )
         raise TrainingError(msg) from None
 

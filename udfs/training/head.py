@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from udfs.models.contract import ModelSpec
 from udfs.models.torch_loading import uses_bfloat16
 from udfs.training.bases import BaseModel
-from udfs.training.checkpoint import Checkpoint
 from udfs.training.examples import Examples, Inputs, by_size
+from udfs.training.feature_files import FeatureFiles
 from udfs.training.labels import Floats, Integers
 from udfs.training.recipe import Head
 
@@ -155,24 +156,15 @@ def read_features(
     reader: FeatureReader,
     examples: Examples,
     num_copies: int,
-    checkpoint: Checkpoint,
+    files: FeatureFiles,
     progress: Progress,
 ) -> Features:
-    """Every copy of every example; copy 0 is the example itself.
-
-    The checkpoint is written after each copy, and gone on from where there is one.
-
-    Raises:
-        TrainingError: the checkpoint is of another training.
-    """
-    state = checkpoint.load()
-    copies = [] if state is None else [copy.numpy() for copy in state["copies"]]
-    if copies:
-        progress(f"resumed after copy {len(copies)}")
-    while len(copies) < num_copies:
-        copies.append(read_copy(reader, examples, len(copies)))
-        checkpoint.save({"copies": [torch.from_numpy(copy) for copy in copies]})
-        progress(f"read copy {len(copies)} of {num_copies}")
+    """Every copy of every example; copy 0 is the example itself. Each is kept once it is read."""
+    copies = []
+    for copy in range(num_copies):
+        read, was_kept = files.kept(f"copy {copy}", partial(read_copy, reader, examples, copy))
+        copies.append(read)
+        progress(f"copy {copy + 1} of {num_copies} {'was' if was_kept else 'is'} read")
     return np.stack(copies)
 
 

@@ -46,15 +46,18 @@ def read_sound(path: Path, start_ms: int = 0, end_ms: int | None = None) -> Wave
     return soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
 
 
+def noise_files(folder: Path) -> list[Path]:
+    return sorted(path for kind in ("*.flac", "*.wav") for path in folder.glob(kind))
+
+
 def read_noises(folder: Path) -> list[Waveform]:
     """Every sound of a folder, by name, digital silence at both ends cut off.
 
     Raises:
         TrainingError: there is none.
     """
-    paths = sorted(path for kind in ("*.flac", "*.wav") for path in folder.glob(kind))
     noises = []
-    for path in paths:
+    for path in noise_files(folder):
         noise = read_sound(path)
         heard = np.flatnonzero(np.abs(noise) > DIGITAL_SILENCE)
         if len(heard):

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from udfs.training.checkpoint import CHECKPOINT, Checkpoint
 from udfs.training.dataset import Dataset, read_dataset
 from udfs.training.errors import TrainingError
 from udfs.training.examples import Examples, examples_of
+from udfs.training.feature_files import FeatureFiles, features_about
 from udfs.training.finetune import Rows, Training, device
 from udfs.training.head import (
     FeatureReader,
@@ -50,6 +52,8 @@ from udfs.training.recipe import ClassWeights, Finetune, Head, Recipe
 from udfs.training.scores import classification_scores
 
 Progress = Callable[[str], None]
+FEATURES = "features"
+"""Of an output folder, while a head is fitted."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,23 @@ class HeldOut:
 
 
 def train(
-    manifest: Manifest, recipe: Recipe, output: Path, *, resume: bool, progress: Progress
+    manifest: Manifest,
+    recipe: Recipe,
+    output: Path,
+    *,
+    resume: bool,
+    progress: Progress,
+    features: Path | None = None,
 ) -> dict[str, Any]:
     """Train and write a model; returns its scores on held-out rows.
+
+    Args:
+        manifest: what to learn from
+        recipe: and how
+        output: folder of the model
+        resume: go on from what an interruption left there
+        progress: told a line now and then
+        features: folder in which what a head learns from stays for later commands
 
     Raises:
         TrainingError, ModelError: one line on what is wrong and what to do.
@@ -75,10 +93,14 @@ def train(
     examples = examples_of(data.manifest, base.processor, recipe, manifest.file.parent)
     output.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(output / CHECKPOINT, fingerprint(data.manifest, recipe))
+    own_features = output / FEATURES
     if not resume:
         checkpoint.remove()
+        rmtree(own_features, ignore_errors=True)
     if recipe.head is not None:
-        held_out = _fit_head(base, data, examples, recipe, recipe.head, checkpoint, progress)
+        about = features_about(data.manifest, recipe, base)
+        files = FeatureFiles(features or own_features, about)
+        held_out = _fit_head(base, data, examples, recipe, recipe.head, files, progress)
         label_shares = learnt_shares(data.indices, data.labels, recipe.head.class_weights)
     else:
         how = _chosen(recipe.finetune)
@@ -101,6 +123,7 @@ def train(
     (output / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     write_card(output, recipe, data)
     checkpoint.remove()
+    rmtree(own_features, ignore_errors=True)
     return scores
 
 
@@ -135,13 +158,13 @@ def _fit_head(
     examples: Examples,
     recipe: Recipe,
     how: Head,
-    checkpoint: Checkpoint,
+    files: FeatureFiles,
     progress: Progress,
 ) -> HeldOut:
     """Fit on every row but ``dev``; held out: ``dev``, or all rows in turn."""
     num_copies = 1 + (recipe.audio.copies if recipe.audio else 0)
     base.model.to(device())
-    features = read_features(FeatureReader(base), examples, num_copies, checkpoint, progress)
+    features = read_features(FeatureReader(base), examples, num_copies, files, progress)
     own, own_labels = data.own, data.indices[: data.num_own]
     if own.split is not None and (own.split == "dev").any():
         parts = [own.split == "dev"]

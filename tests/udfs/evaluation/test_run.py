@@ -94,11 +94,27 @@ def test_an_evaluation_goes_into_the_card_of_a_trained_model(folder, tmp_path):
     once = (tmp_path / "README.md").read_text()
     add_to_card(found, tmp_path)
     assert (tmp_path / "README.md").read_text() == once
-    assert "**tones.csv, speaker and sentence unseen, operating prior no prior**" in once
+    assert "**tones.csv, speaker and sentence unseen, without operating prior**" in once
     assert "| calm calls" in once
     for group in found["conditions"]["clean"]["groups"]["gender"]["values"]:
         assert f"| clean, gender {group} |" in once
     assert "## Use and limits" not in once.partition("<!-- /scores -->")[0]
+
+
+def test_sounds_read_once_are_judged_alike_by_later_commands(folder, tmp_path, monkeypatch):
+    fresh = as_json(left_out(folder))
+    recipe = read_recipe(str(folder / "audio.toml"), "audio")
+    manifest = read_manifest(folder / "tones.csv", "audio")
+    kept = tmp_path / "features"
+    train(manifest, recipe, tmp_path / "m", resume=False, progress=silent, features=kept)
+
+    def read_again(*_what):
+        pytest.fail("what was kept is read again")
+
+    monkeypatch.setattr("udfs.training.head.read_copy", read_again)
+    assert as_json(left_out(folder, features=kept)) == fresh
+    monkeypatch.setattr("udfs.evaluation.leave_out.heard", read_again)
+    assert as_json(left_out(folder, features=kept)) == fresh
 
 
 def test_an_evaluation_repeats(folder):
