@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import wave
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 
 from udfs.models.contract import SAMPLE_RATE_HZ
 from udfs.models.scorer import Text, Waveform
+
+INT16_MAX = 32_767
 
 
 class Payload(NamedTuple):
@@ -22,8 +24,13 @@ class Payload(NamedTuple):
 def wav(waveforms: Sequence[Waveform]) -> Payload:
     """16-bit PCM at 16 kHz, 160 kB; such a file holds one window."""
     (waveform,) = waveforms
+    samples = np.rint(waveform.clip(-1, 1) * np.float32(INT16_MAX)).astype("<i2")
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+    with wave.open(buffer, "wb") as file:  # soundfile calls back for every write: a tenth slower
+        file.setnchannels(1)
+        file.setsampwidth(samples.itemsize)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(samples.tobytes())
     return Payload("audio/wav", buffer.getvalue())
 
 
