@@ -21,6 +21,8 @@ _MEASURES = ("rows", "macro_f1", "calibration_error", "recall", "precision")
 def add_to_card(evaluation: Evaluation, model: Path) -> None:
     """Keep an evaluation in ``scores.json`` and write the card's table anew.
 
+    Groups are told of the first condition; of all of them, the evaluation's own page tells.
+
     One of the same title is replaced, so that a model trained anew gets its figures anew.
 
     Raises:
@@ -33,9 +35,11 @@ def add_to_card(evaluation: Evaluation, model: Path) -> None:
         msg = f"{file} cannot be read: name the folder of a model that train wrote"
         raise TrainingError(msg) from None
     conditions = {
-        condition: {name: found["all"][name] for name in _MEASURES} | {"groups": _groups(found)}
+        condition: {name: found["all"][name] for name in _MEASURES}
         for condition, found in evaluation["conditions"].items()
     }
+    first, found = next(iter(evaluation["conditions"].items()))
+    conditions[first]["groups"] = _groups(found)
     kept = {"conditions": conditions, "calm": evaluation["calm"]}
     scores.setdefault("evaluations", {})[title_of(evaluation)] = plain_values(kept)
     file.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
