@@ -6,6 +6,9 @@ savepoint/       the job's state, in Flink's canonical format
 kinesis/         kinesalite's streams, to which the savepoint's positions belong
 lake/            what the job had committed until then
 moments.json     when the savepoint was taken, and up to where in the call records had been sent
+
+Its scores are those of the models shipped at that time: with other models, and until a version is
+released, take it anew.
 """
 
 from __future__ import annotations

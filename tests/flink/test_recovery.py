@@ -69,14 +69,14 @@ def test_workers_killed_thrice_leave_the_reference_rows_and_alarms_ring(
     report, kept = tmp_path / "report.json", tmp_path / "kept"
     command = [
         sys.executable, "-m", "flink_job.cli", "local", "--calls", calls, "--output", output,
-        "--speed", "2", "--report", report, "--keep", kept,
+        "--speed", "1", "--report", report, "--keep", kept,
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as run:
         _wait_for_windows(run, output, 0.1 * windows)
         hold_up_workers(run, seconds=4.0, times=2)
-        for share in (0.3, 0.45, 0.6):
+        for share in (0.2, 0.35, 0.5):  # calls go on while workers start anew
             _wait_for_windows(run, output, share * windows)
             kill_workers(run)
         printed, _ = run.communicate(timeout=LIMIT_S)
