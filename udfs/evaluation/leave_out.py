@@ -26,7 +26,7 @@ from udfs.training.calibration import fit_temperature, triples_of, with_prior
 from udfs.training.dataset import Dataset, read_dataset
 from udfs.training.errors import TrainingError
 from udfs.training.examples import examples_of
-from udfs.training.feature_files import FeatureFiles, features_about, noises_about
+from udfs.training.feature_files import FeatureFiles, noises_about
 from udfs.training.head import FeatureReader, Features, LinearHead, read_features
 from udfs.training.manifest import Manifest
 from udfs.training.recipe import Head, Recipe
@@ -78,8 +78,8 @@ def leave_one_out(
     data = read_dataset(manifest, recipe)
     parts = left_out_parts(data.own, by)
     reader = _Reader(data, recipe, features)
-    inputs: dict[str, NDArray[np.float32]] = {}
     copies = reader.copies(progress)
+    inputs: dict[str, NDArray[np.float32]] = {}
     for condition in conditions:
         inputs[condition] = reader.condition(condition, noises)
         progress(f"{condition}: {data.num_own} rows read")
@@ -129,12 +129,11 @@ class _Reader:
 
     def __init__(self, data: Dataset, recipe: Recipe, features: Path | None) -> None:
         base = load_base(recipe.base, recipe.modality, data.labels, recipe.seed)
-        about = "" if features is None else features_about(data.manifest, recipe, base)
-        self._files = FeatureFiles(features, about)
+        self._files = FeatureFiles.of(features, data.manifest, recipe, base)
         self._data = data
         self._reader = FeatureReader(base)
         self._examples = examples_of(data.manifest, base.processor, recipe, data.own.file.parent)
-        self._num_copies = 1 + (recipe.audio.copies if recipe.audio else 0)
+        self._num_copies = recipe.num_copies
 
     def copies(self, progress: Progress) -> Features:
         return read_features(self._reader, self._examples, self._num_copies, self._files, progress)

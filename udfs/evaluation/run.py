@@ -37,7 +37,7 @@ class Job:
     split: str | None = None
     skipped_labels: tuple[str, ...] = ()
     label_map: str | None = None
-    operating_prior: str = "own"
+    operating_prior: str = OWN_PRIOR
     """Three shares; ``own``: the model's or recipe's; ``none``: answers as training made them."""
     leave_one_out: str | None = None
     """Columns; then a recipe's heads are asked instead of the model."""

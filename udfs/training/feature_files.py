@@ -31,6 +31,12 @@ class FeatureFiles:
         self._folder = folder
         self._about = about
 
+    @classmethod
+    def of(
+        cls, folder: Path | None, manifest: Manifest, recipe: Recipe, base: BaseModel
+    ) -> FeatureFiles:
+        return cls(None) if folder is None else cls(folder, features_about(manifest, recipe, base))
+
     def kept(self, name: str, read: Callable[[], Array]) -> tuple[Array, bool]:
         """What is kept under a name, else what ``read`` gives, kept in one step.
 

@@ -166,6 +166,11 @@ class Recipe(_Part):
     """Shares of negative, neutral and positive on the calls to come."""
     card: Card = Card()
 
+    @property
+    def num_copies(self) -> int:
+        """How often a head sees each example: once as it is, and augmented."""
+        return 1 + (self.audio.copies if self.audio else 0)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if (self.head is None) == (self.finetune is None):

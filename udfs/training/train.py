@@ -29,7 +29,7 @@ from udfs.training.checkpoint import CHECKPOINT, Checkpoint
 from udfs.training.dataset import Dataset, read_dataset
 from udfs.training.errors import TrainingError
 from udfs.training.examples import Examples, examples_of
-from udfs.training.feature_files import FeatureFiles, features_about
+from udfs.training.feature_files import FeatureFiles
 from udfs.training.finetune import Rows, Training, device
 from udfs.training.head import (
     FeatureReader,
@@ -98,8 +98,7 @@ def train(
         checkpoint.remove()
         rmtree(own_features, ignore_errors=True)
     if recipe.head is not None:
-        about = features_about(data.manifest, recipe, base)
-        files = FeatureFiles(features or own_features, about)
+        files = FeatureFiles.of(features or own_features, data.manifest, recipe, base)
         held_out = _fit_head(base, data, examples, recipe, recipe.head, files, progress)
         label_shares = learnt_shares(data.indices, data.labels, recipe.head.class_weights)
     else:
@@ -162,9 +161,8 @@ def _fit_head(
     progress: Progress,
 ) -> HeldOut:
     """Fit on every row but ``dev``; held out: ``dev``, or all rows in turn."""
-    num_copies = 1 + (recipe.audio.copies if recipe.audio else 0)
     base.model.to(device())
-    features = read_features(FeatureReader(base), examples, num_copies, files, progress)
+    features = read_features(FeatureReader(base), examples, recipe.num_copies, files, progress)
     own, own_labels = data.own, data.indices[: data.num_own]
     if own.split is not None and (own.split == "dev").any():
         parts = [own.split == "dev"]
