@@ -47,6 +47,8 @@ def job_configuration(settings: Settings) -> Configuration:
         "python.state.cache-size": str(flink.state_cache_size),
         "pipeline.auto-watermark-interval": f"{flink.watermark_interval_ms} ms",
         "pipeline.max-parallelism": "128",
+        # rows under way would come back with tickets of a process that is gone (udfs.begun_work)
+        "execution.checkpointing.unaligned.enabled": "false",
         "table.local-time-zone": "UTC",
         "table.exec.source.idle-timeout": f"{settings.time.silent_shard_ms} ms",
     }

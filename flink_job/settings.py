@@ -64,7 +64,7 @@ from udfs.policy import DEFAULT_POLICY, Policy, PolicyError, read_policy
 
 DEFAULT_PROPERTIES = Path("/etc/flink/application_properties.json")
 LOCAL_BATCH_ROWS = 16
-REMOTE_BATCH_ROWS = 512
+REMOTE_BATCH_ROWS = 128
 OF_LANGUAGE = "models_text_of_language"
 LANGUAGE_GROUP = re.compile(r"models\.text\.([a-z]{2,3})")
 # The service's own groups: its run options, and what a user may add for Flink's logging.
@@ -378,7 +378,7 @@ class FlinkSettings(Group):
     ] = 50
     arrow_batch_size: Annotated[
         OptionalCount,
-        Field(description="rows a model call; unset: 16, or 512 where a backend is remote"),
+        Field(description="rows a model call; unset: 16, or 128 where a backend is remote"),
     ] = None
     watermark_interval_ms: Annotated[
         PositiveMillis, Field(description="200 or less, or timers are lost with a checkpoint")

@@ -13,10 +13,10 @@ warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pyflink.datastream import DataStream
 from pyflink.java_gateway import get_gateway
@@ -41,14 +41,14 @@ from flink_job.open_records import OpenRecords
 from flink_job.pulses import with_pulses
 from flink_job.settings import Settings
 from flink_job.stream_time import with_stream_time
-from udfs.model_udfs import score_audio_udf, score_text_udf
+from udfs.model_udfs import ScoringUdf, score_audio_udf, score_text_udf
 from udfs.records import StreamName
 from udfs.rows import SEGMENTS
 
 LOCAL_AUDIO_TASKS = 2
-"""Tasks of a slot that score its windows. A task hands its model a bundle, waits for it, and then
-gathers the next; with two, one's bundle is scored while the other's is gathered. A remote model's
-bundles are large, and what may be in flight is counted by task, so it has one."""
+"""Tasks of a slot that score its windows by a model of the worker's. A task hands its model a
+bundle, waits for it, and then gathers the next; with two, one's bundle is scored while the other's
+is gathered. A remote model's bundles are only begun (``udfs.begun_work``), so it has one."""
 
 
 class Outputs(NamedTuple):
@@ -63,12 +63,12 @@ class Outputs(NamedTuple):
 
 
 class ModelUdfs(NamedTuple):
-    """What scores, as vectorised UDFs."""
+    """What scores."""
 
-    audio: Any
-    """``signal`` to a ``WindowScore``, both as BYTES."""
-    text: Any
-    """``text, language, may_send_raw`` to a ``TextScore`` as BYTES."""
+    audio: ScoringUdf
+    """``signal`` to a ``WindowScore``."""
+    text: ScoringUdf
+    """``text, language, may_send_raw`` to a ``TextScore``."""
 
 
 class Opened(NamedTuple):
@@ -147,10 +147,11 @@ def model_udfs(settings: Settings) -> ModelUdfs:
     return ModelUdfs(
         audio=score_audio_udf(
             partial(open_audio_scorer, settings.audio_backend(), with_embedding=with_embedding),
-            hears_in_threads=settings.models_audio.is_remote,
+            is_remote=settings.models_audio.is_remote,
         ),
         text=score_text_udf(
-            partial(open_text_scorers, settings.text_backends(), with_embedding=with_embedding)
+            partial(open_text_scorers, settings.text_backends(), with_embedding=with_embedding),
+            is_remote=any(group.is_remote for _, group in settings.text_groups()),
         ),
     )
 
@@ -158,10 +159,18 @@ def model_udfs(settings: Settings) -> ModelUdfs:
 def score(
     tables: StreamTableEnvironment, work: DataStream, settings: Settings, models: ModelUdfs
 ) -> DataStream:
-    tables.create_temporary_function("score_audio", models.audio)
-    tables.create_temporary_function("score_text", models.text)
+    """Text, then voice, in tasks of their own; what they only begin is finished behind them."""
+    functions = {
+        "score_text": models.text.score,
+        "score_audio": models.audio.score,
+        "finish_text": models.text.finish,
+        "finish_audio": models.audio.finish,
+    }
+    for name, function in functions.items():
+        if function is not None:
+            tables.create_temporary_function(name, function)
     tables.create_temporary_view("work", tables.from_data_stream(work))
-    num_tasks = 1 if settings.models_audio.is_remote else LOCAL_AUDIO_TASKS
+    num_tasks = LOCAL_AUDIO_TASKS if models.audio.finish is None else 1
     with _bundles_of(tables, settings.arrow_batch_size):  # a full batch goes at once
         with_text = tables.to_data_stream(
             tables.sql_query(
@@ -170,26 +179,31 @@ def score(
             )
         )
         tables.create_temporary_view("work_with_text", tables.from_data_stream(with_text))
+        share = "SELECT * FROM work_with_text WHERE ABS(MOD(HASH_CODE(call_id), {})) = {}"
         views = [
-            _calls_of_task(tables, "work_with_text", task, num_tasks) for task in range(num_tasks)
+            _view_before_a_task(tables, f"work_of_task_{task}", share.format(num_tasks, task))
+            for task in range(num_tasks)
         ]
-        scored = (
-            f"SELECT call_id, ROW(`work`, score_audio(signal), text_score) AS scored FROM {view}"  # noqa: S608 - a name of ours
-            for view in views
-        )
-        return tables.to_data_stream(tables.sql_query(" UNION ALL ".join(scored)))
+        audio, text = "score_audio(signal)", "text_score"
+        if models.audio.finish is not None or models.text.finish is not None:
+            begun = _of_all(f"call_id, `work`, {audio} AS audio_score, {text}", views)
+            views = [_view_before_a_task(tables, "begun", begun)]
+            audio = "audio_score" if models.audio.finish is None else "finish_audio(audio_score)"
+            text = "text_score" if models.text.finish is None else "finish_text(text_score)"
+        scored = _of_all(f"call_id, ROW(`work`, {audio}, {text}) AS scored", views)
+        return tables.to_data_stream(tables.sql_query(scored))
 
 
-def _calls_of_task(tables: StreamTableEnvironment, view: str, task: int, num_tasks: int) -> str:
-    """A view of one task's share of the calls; what reads it runs in a task of its own."""
-    name = f"{view}_of_task_{task}"
-    calls = tables.to_data_stream(
-        tables.sql_query(
-            f"SELECT * FROM {view} WHERE ABS(MOD(HASH_CODE(call_id), {num_tasks})) = {task}"  # noqa: S608
-        )
-    )
-    _unchain(calls)
-    tables.create_temporary_view(name, tables.from_data_stream(calls))
+def _of_all(columns: str, views: Iterable[str]) -> str:
+    """The query of these columns of all the views."""
+    return " UNION ALL ".join(f"SELECT {columns} FROM {view}" for view in views)  # noqa: S608 - names of ours
+
+
+def _view_before_a_task(tables: StreamTableEnvironment, name: str, query: str) -> str:
+    """A view of a query; what reads it runs in a task of its own."""
+    stream = tables.to_data_stream(tables.sql_query(query))
+    _unchain(stream)
+    tables.create_temporary_view(name, tables.from_data_stream(stream))
     return name
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pandas as pd
@@ -20,6 +20,7 @@ from pyflink.table import DataTypes, FunctionContext, ScalarFunction
 from pyflink.table.udf import udf
 
 from udfs.ahead import map_ahead
+from udfs.begun_work import BegunWork, finish
 from udfs.flink_metrics import metrics_in
 from udfs.metrics import MODELS, Metrics, Modality
 from udfs.models.scorer import AudioScorer, Text, TextScorer
@@ -29,6 +30,8 @@ from udfs.speech import SpeechDetector
 from udfs.windows import WindowSignal
 from udfs.worker_process import tune_worker
 
+MOST_UNFINISHED = 512
+"""Rows of one step: enough to keep a remote model busy, few enough to hold their sound."""
 HEARING_THREADS = min(8, os.cpu_count() or 1)
 _encode = msgspec.msgpack.Encoder().encode
 _decode_signal = msgspec.msgpack.Decoder(WindowSignal).decode
@@ -99,6 +102,46 @@ class ScoreText(ScalarFunction):
             scorer.close()
 
 
+class Begin(ScalarFunction):
+    """What another UDF does, begun: a ticket as BYTES; NULL where its first column is."""
+
+    def __init__(self, function: ScalarFunction) -> None:
+        """Pickled into the worker.
+
+        Args:
+            function: its ``eval`` is safe to call from several threads, and gives BYTES.
+        """
+        self._function = function
+
+    def open(self, function_context: FunctionContext) -> None:
+        self._function.open(function_context)
+        self._work = BegunWork(MOST_UNFINISHED)
+
+    def eval(self, *columns: pd.Series) -> pd.Series:
+        places = [place for place, one in enumerate(columns[0]) if one is not None]
+        tickets: list[bytes | None] = [None] * len(columns[0])
+        work = partial(_values, self._function, columns)
+        for place, ticket in zip(places, self._work.begin(work, places), strict=True):
+            tickets[place] = ticket
+        return pd.Series(tickets, dtype=object)
+
+    def close(self) -> None:
+        self._work.close()
+        self._function.close()
+
+
+class Finish(ScalarFunction):
+    """What ``Begin`` began: its ticket to the result, both as BYTES; NULL to NULL."""
+
+    def eval(self, tickets: pd.Series) -> pd.Series:
+        results = [None if ticket is None else finish(ticket) for ticket in tickets]
+        return pd.Series(results, dtype=object)
+
+
+def _values(function: ScalarFunction, columns: tuple[pd.Series, ...]) -> list[bytes | None]:
+    return list(function.eval(*columns))
+
+
 def _column(scores: Any) -> pd.Series:
     return pd.Series([None if one is None else _encode(one) for one in scores], dtype=object)
 
@@ -122,10 +165,28 @@ def _timed(metrics: Metrics, modality: Modality, num_inputs: int) -> Iterator[No
         metrics.count(model.batch_us, (time.monotonic_ns() - begun_ns) // 1_000)
 
 
-def score_audio_udf(open_scorer: OpenAudioScorer, *, hears_in_threads: bool) -> Any:
-    scoring = ScoreAudio(open_scorer, hears_in_threads=hears_in_threads)
-    return udf(scoring, result_type=DataTypes.BYTES(), func_type="pandas")
+class ScoringUdf(NamedTuple):
+    """How a modality is scored, as vectorised UDFs that give BYTES."""
+
+    score: Any
+    """To a score; or to a ticket for it, where there is ``finish``."""
+    finish: Any | None = None
+    """A ticket to the score."""
 
 
-def score_text_udf(open_scorers: OpenTextScorers) -> Any:
-    return udf(ScoreText(open_scorers), result_type=DataTypes.BYTES(), func_type="pandas")
+def score_audio_udf(open_scorer: OpenAudioScorer, *, is_remote: bool) -> ScoringUdf:
+    return _scoring(ScoreAudio(open_scorer, hears_in_threads=is_remote), is_remote=is_remote)
+
+
+def score_text_udf(open_scorers: OpenTextScorers, *, is_remote: bool) -> ScoringUdf:
+    return _scoring(ScoreText(open_scorers), is_remote=is_remote)
+
+
+def _scoring(function: ScalarFunction, *, is_remote: bool) -> ScoringUdf:
+    if not is_remote:
+        return ScoringUdf(bytes_udf(function))
+    return ScoringUdf(bytes_udf(Begin(function)), bytes_udf(Finish()))
+
+
+def bytes_udf(function: ScalarFunction) -> Any:
+    return udf(function, result_type=DataTypes.BYTES(), func_type="pandas")

@@ -2,8 +2,8 @@
 
     inputs ─► collected into calls ─► threads, each asking with retries ─► outcomes, in order
 
-At most twice as many calls are begun as may be in flight, so a slow one does not hold up the
-others and few inputs are held in memory.
+At most twice as many inputs are begun as may be in flight, so a slow one does not hold up the
+others, none waits long for its turn, and few are held in memory; however many threads score.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDoneError
+from threading import BoundedSemaphore
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from connectors.remote_models.breaker import Breaker
@@ -30,7 +31,7 @@ from udfs.models.scorer import ModelFailure, Outcome
 Input = TypeVar("Input")
 Input_contra = TypeVar("Input_contra", contravariant=True)
 
-QUEUED_PER_CALL_IN_FLIGHT = 2
+BEGUN_PER_INPUT_IN_FLIGHT = 2
 
 
 class Reply(NamedTuple):
@@ -90,9 +91,10 @@ class RemoteScorer(Generic[Input]):
         self._names = names
         self._breaker = Breaker(spec.breaker_failures, spec.breaker_open_s)
         self._threads = ThreadPoolExecutor(spec.concurrency, thread_name_prefix=spec.service)
+        in_flight = spec.concurrency * service.inputs_per_call
+        self._room = BoundedSemaphore(in_flight * BEGUN_PER_INPUT_IN_FLIGHT)
 
     def score(self, inputs: Iterable[Input]) -> Iterator[Outcome]:
-        most = self._spec.concurrency * self._service.inputs_per_call * QUEUED_PER_CALL_IN_FLIGHT
         begun: deque[_Begun] = deque()
         collected: dict[Hashable, _Call[Input]] = {}
 
@@ -105,6 +107,10 @@ class RemoteScorer(Generic[Input]):
             if kind is None:
                 begun.append(_Begun(_UNSUPPORTED, 0, 0.0))
                 continue
+            if not self._room.acquire(blocking=False):
+                for other in list(collected):  # or all might wait for what nobody sends
+                    send(other)
+                self._room.acquire()
             call = collected.get(kind)
             if call is None:
                 call = collected[kind] = _Call(time.monotonic() + self._spec.time_limit_s)
@@ -112,9 +118,7 @@ class RemoteScorer(Generic[Input]):
             call.inputs.append(one)
             if len(call.inputs) == self._service.inputs_per_call:
                 send(kind)
-            if len(begun) >= most:
-                for kind in list(collected):
-                    send(kind)
+            while begun and begun[0].reply.done():
                 yield self._outcome(begun.popleft())
         for kind in list(collected):
             send(kind)
@@ -147,6 +151,8 @@ class RemoteScorer(Generic[Input]):
         except BaseException as error:
             call.reply.set_exception(error)
             raise
+        finally:
+            self._room.release(len(call.inputs))
 
     def _replied(self, call: _Call[Input]) -> Sequence[Outcome]:
         if time.monotonic() >= call.deadline_s:

@@ -5,18 +5,16 @@ python -m tests.bench.null_job PROPERTIES WORK_DIR REST_PORT
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pandas as pd
 from pyflink.common import Configuration
-from pyflink.table import DataTypes, ScalarFunction
-from pyflink.table.udf import udf
+from pyflink.table import ScalarFunction
 
 from flink_job.local_job import start
 from flink_job.main import Job, build_job
 from flink_job.settings import Settings
 from flink_job.topology import ModelUdfs
+from udfs.model_udfs import ScoringUdf, bytes_udf
 from udfs.models.contract import Triple
 from udfs.score_text import TextScore
 from udfs.score_window import WindowScore
@@ -48,12 +46,9 @@ class NullText(ScalarFunction):
         return pd.Series([None if one is None else _READ for one in texts], dtype=object)
 
 
-def _udf(function: ScalarFunction) -> Any:
-    return udf(function, result_type=DataTypes.BYTES(), func_type="pandas")
-
-
 def build_null_job(settings: Settings, configuration: Configuration) -> Job:
-    return build_job(settings, configuration, ModelUdfs(_udf(NullAudio()), _udf(NullText())))
+    audio, text = (ScoringUdf(bytes_udf(function)) for function in (NullAudio(), NullText()))
+    return build_job(settings, configuration, ModelUdfs(audio, text))
 
 
 if __name__ == "__main__":

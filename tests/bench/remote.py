@@ -5,9 +5,7 @@ no more than 320 windows a second can pass with one window a call, 1,280 with fo
 shares this machine's cores, the server too.
 
 ``calls``   the scorer alone, fed with waveforms: encoding, signing, HTTP.
-``udf``     the job's UDF on Arrow batches: decoding and finding speech come on top, in as
-        many threads as there are cores.
-``job``     the same UDF within Flink: a table of windows in Parquet, the UDF, nothing behind it.
+``job``     the job's scoring within Flink: windows from Parquet, its tasks, nothing behind them.
 ``modes``   calls/s with 30 % of the calls throttled, botocore's retry modes side by side.
 
 ``_spoken`` has voices in every window; ``_plain`` has only windows whose speech is known, so that
@@ -42,33 +40,43 @@ import pyarrow as pa
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyarrow import parquet
-from pyflink.common import Configuration
-from pyflink.table import DataTypes, EnvironmentSettings, FunctionContext, TableEnvironment
-from pyflink.table.udf import udf
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import FunctionContext, StreamTableEnvironment
 
 from connectors.remote_models.opening import open_audio_scorer
-from connectors.remote_models.spec import BackendSpec, RemoteSpec
-from flink_job.settings import REMOTE_BATCH_ROWS
+from connectors.remote_models.spec import BackendSpec
+from flink_job.main import job_configuration
+from flink_job.settings import Settings, parse_settings
+from flink_job.topology import ModelUdfs, model_udfs, score
 from tests.aws_servers.model_server import ModelServer, serving
-from tests.bench.workload import read_bank
+from tests.bench.workload import call_id_of, read_bank
 from udfs.metrics import NoMetrics
-from udfs.model_udfs import ScoreAudio
+from udfs.model_udfs import Begin, Finish, ScoreAudio, ScoringUdf, bytes_udf
 from udfs.score_window import WindowScore, waveform_of
 from udfs.windows import WindowSignal
 
 LATENCY_MS = 200
 CONCURRENCY = 64
-SPECS = {
-    windows: RemoteSpec(
-        "sagemaker",
-        "eu-west-1",
-        name="calls",
-        concurrency=CONCURRENCY,
-        content_type="audio/wav" if windows == 1 else "application/octet-stream",
-        inputs_per_call=windows,
+NUM_CALLS = 200
+"""That the windows are of: each is scored by one task, as in the job."""
+SETTINGS = {
+    windows: parse_settings(
+        {
+            "streams": {"audio.stream": "audio", "text.stream": "text", "region": "eu-west-1"},
+            "lake": {"root": "out"},
+            "models.audio": {
+                "backend": "sagemaker",
+                "endpoint.name": "calls",
+                "concurrency": str(CONCURRENCY),
+                "content.type": "audio/wav" if windows == 1 else "application/octet-stream",
+                "inputs.per.call": str(windows),
+            },
+            "models.text": {"backend": "none"},
+        }
     )
     for windows in (1, 4)
 }
+"""By windows a call."""
 _decode = msgspec.msgpack.Decoder(WindowScore).decode
 
 
@@ -87,30 +95,21 @@ class PlainScoreAudio(ScoreAudio):
         self._detector = SpeechIsKnown()
 
 
-class Noted:
+class NotedFinish(Finish):
     """Notes when each batch is scored, and how many of it: results cost nothing to fetch."""
 
     notes = ""
     """A file."""
 
-    def eval(self, signal: Any) -> Any:
-        scores = super().eval(signal)  # type: ignore[misc]
+    def eval(self, tickets: pd.Series) -> pd.Series:
+        scores = super().eval(tickets)
         scored = sum(_decode(one).triple is not None for one in scores)
         with Path(self.notes).open("a") as notes:
             notes.write(json.dumps([time.perf_counter(), len(scores), scored]) + "\n")
         return scores
 
 
-class NotedScoreAudio(Noted, ScoreAudio):
-    pass
-
-
-class NotedPlainScoreAudio(Noted, PlainScoreAudio):
-    pass
-
-
 UDFS = {"spoken": ScoreAudio, "plain": PlainScoreAudio}
-NOTED_UDFS = {"spoken": NotedScoreAudio, "plain": NotedPlainScoreAudio}
 
 
 @contextmanager
@@ -154,10 +153,10 @@ def encoded(signals: list[WindowSignal]) -> list[bytes]:
     return [msgspec.msgpack.encode(signal) for signal in signals]
 
 
-def measure_calls(spec: RemoteSpec, signals: list[WindowSignal], seconds: float) -> float:
+def measure_calls(settings: Settings, signals: list[WindowSignal], seconds: float) -> float:
     waveforms = [waveform_of(signal) for signal in signals]
-    scorer = open_audio_scorer(BackendSpec(spec), NoMetrics())
-    list(scorer.score(waveforms[: CONCURRENCY * spec.inputs_per_call]))
+    scorer = open_audio_scorer(settings.audio_backend(), NoMetrics())
+    list(scorer.score(waveforms[: CONCURRENCY * settings.models_audio.inputs_per_call]))
     end_s = time.perf_counter() + seconds
     endless = itertools.takewhile(lambda _: time.perf_counter() < end_s, itertools.cycle(waveforms))
     begun_s = time.perf_counter()
@@ -167,29 +166,16 @@ def measure_calls(spec: RemoteSpec, signals: list[WindowSignal], seconds: float)
     return scored / taken_s
 
 
-def measure_udf(spec: RemoteSpec, kind: str, signals: list[WindowSignal], seconds: float) -> float:
-    scoring = UDFS[kind](partial(open_audio_scorer, BackendSpec(spec)), hears_in_threads=True)
-    scoring.open(FunctionContext(None, {}))
-    rows = itertools.cycle(encoded(signals))
-    scored = 0
-    begun_s = time.perf_counter()
-    while time.perf_counter() < begun_s + seconds:
-        batch = pd.Series(list(itertools.islice(rows, REMOTE_BATCH_ROWS)), dtype=object)
-        scored += sum(_decode(one).triple is not None for one in scoring.eval(batch))
-    taken_s = time.perf_counter() - begun_s
-    scoring.close()
-    return scored / taken_s
-
-
 def measure_job(
-    spec: RemoteSpec, kind: str, signals: list[WindowSignal], num_windows: int
+    settings: Settings, kind: str, signals: list[WindowSignal], num_windows: int
 ) -> dict[str, float]:
     """Between the first and the last batch, by the clock of the worker."""
     from tests.bench import remote  # noqa: PLC0415 - by its importable name
 
     with tempfile.TemporaryDirectory() as folder:
-        rows = itertools.islice(itertools.cycle(encoded(signals)), num_windows)
-        table = pa.table({"signal": pa.array(list(rows), pa.binary())})
+        rows = list(itertools.islice(itertools.cycle(encoded(signals)), num_windows))
+        call_ids = [call_id_of(number % NUM_CALLS) for number in range(num_windows)]
+        table = pa.table({"call_id": call_ids, "signal": pa.array(rows, pa.binary())})
         (Path(folder) / "table").mkdir()
         parquet.write_table(
             table,
@@ -198,30 +184,39 @@ def measure_job(
             use_dictionary=False,
             compression="none",
         )
-        configuration = Configuration()
+        configuration = job_configuration(settings)
         for key, value in {
             "parallelism.default": "1",
-            "python.fn-execution.arrow.batch.size": str(REMOTE_BATCH_ROWS),
-            "python.fn-execution.bundle.size": str(REMOTE_BATCH_ROWS),
-            "python.fn-execution.bundle.time": "20",
             "python.executable": sys.executable,
             "pipeline.jars": (Path.cwd() / "build" / "pyflink-dependencies.jar").as_uri(),
         }.items():
             configuration.set_string(key, value)
-        builder = EnvironmentSettings.new_instance().in_streaming_mode()
-        tables = TableEnvironment.create(builder.with_configuration(configuration).build())
-        open_scorer = partial(open_audio_scorer, BackendSpec(spec))
-        scoring = remote.NOTED_UDFS[kind](open_scorer, hears_in_threads=True)
-        scoring.notes = str(Path(folder) / "notes")
-        score = udf(scoring, result_type=DataTypes.BYTES(), func_type="pandas")
-        tables.create_temporary_function("score", score)
-        tables.execute_sql(
-            "CREATE TABLE windows (signal BYTES) WITH ('connector'='filesystem', "
-            f"'format'='parquet', 'path'='{folder}/table')"
+        env = StreamExecutionEnvironment.get_execution_environment(configuration)
+        tables = StreamTableEnvironment.create(env)
+        scoring = remote.UDFS[kind](
+            partial(open_audio_scorer, settings.audio_backend()), hears_in_threads=True
         )
-        tables.execute_sql("CREATE TABLE nowhere (score BYTES) WITH ('connector'='blackhole')")
-        tables.execute_sql("INSERT INTO nowhere SELECT score(signal) FROM windows").wait()
-        notes = [json.loads(line) for line in Path(scoring.notes).read_text().splitlines()]
+        finishing = remote.NotedFinish()
+        finishing.notes = str(Path(folder) / "notes")
+        audio = ScoringUdf(bytes_udf(Begin(scoring)), bytes_udf(finishing))
+        tables.execute_sql(
+            "CREATE TABLE windows (call_id STRING, signal BYTES) WITH ("
+            f"'connector'='filesystem', 'format'='parquet', 'path'='{folder}/table')"
+        )
+        tables.execute_sql(
+            "CREATE TABLE nowhere (call_id STRING, "
+            "scored ROW<`work` BYTES, audio_score BYTES, text_score BYTES>) "
+            "WITH ('connector'='blackhole')"
+        )
+        work = tables.sql_query(
+            "SELECT call_id, CAST(X'00' AS BYTES) AS `work`, signal, "
+            "CAST(NULL AS STRING) AS `text`, CAST(NULL AS STRING) AS `language`, "
+            "FALSE AS may_send_raw FROM windows"
+        )
+        models = ModelUdfs(audio, model_udfs(settings).text)
+        scored = score(tables, tables.to_data_stream(work), settings, models)
+        tables.from_data_stream(scored).execute_insert("nowhere").wait()
+        notes = [json.loads(line) for line in Path(finishing.notes).read_text().splitlines()]
     (first_s, first_windows, _), (last_s, _, _) = notes[0], notes[-1]
     windows = sum(count for _, count, _ in notes)
     return {  # start-up and the first batch are left out
@@ -273,25 +268,23 @@ def measure_modes(seconds: float) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.remote")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each measurement")
-    parser.add_argument("--only", choices=("calls", "udf", "job", "modes"), action="append")
+    parser.add_argument("--only", choices=("calls", "job", "modes"), action="append")
     options = parser.parse_args()
-    wanted = options.only or ["calls", "udf", "job", "modes"]
+    wanted = options.only or ["calls", "job", "modes"]
     # The workers import what they run from here.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     os.environ.update(_python_worker_execution_mode="process")
     signals = spoken_signals()
     found: dict[str, Any] = {"load_at_start": os.getloadavg()[0], "cores": os.cpu_count()}
     with server_process():
-        for windows, spec in SPECS.items():
+        for windows, settings in SETTINGS.items():
             rates = found[f"windows_per_call_{windows}"] = {}
             if "calls" in wanted:
-                rates["calls"] = measure_calls(spec, signals, options.seconds)
+                rates["calls"] = measure_calls(settings, signals, options.seconds)
             for kind in UDFS:
-                if "udf" in wanted:
-                    rates[f"udf_{kind}"] = measure_udf(spec, kind, signals, options.seconds)
                 if "job" in wanted:
                     count = int(250 * options.seconds)
-                    rates[f"job_{kind}"] = measure_job(spec, kind, signals, count)
+                    rates[f"job_{kind}"] = measure_job(settings, kind, signals, count)
     if "modes" in wanted:
         found["modes_calls_per_s"] = measure_modes(options.seconds)
     print(json.dumps(found, indent=2))

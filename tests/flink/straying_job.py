@@ -57,7 +57,7 @@ def open_straying(spec: BackendSpec, told_in: Path, metrics: Metrics) -> AudioSc
 
 def build_straying(settings: Settings, configuration: Configuration) -> Job:
     opening = partial(open_straying, settings.audio_backend(), Path(os.environ[FOLDER_VARIABLE]))
-    audio = score_audio_udf(opening, hears_in_threads=settings.models_audio.is_remote)
+    audio = score_audio_udf(opening, is_remote=settings.models_audio.is_remote)
     models = ModelUdfs(audio, model_udfs(settings).text)
     return build_job(settings, configuration, models)
 

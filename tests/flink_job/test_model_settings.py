@@ -80,7 +80,7 @@ def test_a_remote_model_is_what_its_group_says():
             price_input=2.5,
         )
     )
-    assert found.arrow_batch_size == 512
+    assert found.arrow_batch_size == 128
 
 
 def test_a_fallback_keeps_its_own_labels():

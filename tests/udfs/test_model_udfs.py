@@ -15,7 +15,7 @@ from connectors.remote_models.payloads import wav
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
 from tests.aws_servers.model_server import ModelServer, serving, shares_of
 from tests.bench.workload import read_bank
-from udfs.model_udfs import ScoreAudio, ScoreText
+from udfs.model_udfs import Begin, Finish, ScoreAudio, ScoreText
 from udfs.models.scorer import MODEL_FAILURES
 from udfs.score_text import TextScore
 from udfs.score_window import WindowScore, waveform_of
@@ -95,3 +95,22 @@ def test_of_throttled_and_garbled_utterances_each_has_its_triple_or_a_reason(ser
         else:
             assert score.triple == pytest.approx(shares_of(text.encode()))
     assert sum(score.triple is not None for score in english) > 75
+
+
+def test_what_is_begun_and_then_finished_is_what_is_scored_at_once(server):
+    server.fault_of = lambda _: None
+    signals = [*map(encode, read_bank().signals()[:12])]
+    columns = [[None, *signals[:5]], [None, None], signals[5:]]
+    udf = opened(ScoreAudio(partial(open_audio_scorer, BackendSpec(SPEC)), hears_in_threads=True))
+    begin = opened(
+        Begin(ScoreAudio(partial(open_audio_scorer, BackendSpec(SPEC)), hears_in_threads=True))
+    )
+
+    tickets = [begin.eval(pd.Series(column, dtype=object)) for column in columns]
+    begin.close()
+    found = [Finish().eval(column) for column in tickets]
+
+    expected = [udf.eval(pd.Series(column, dtype=object)) for column in columns]
+    udf.close()
+    assert [list(column) for column in found] == [list(column) for column in expected]
+    assert [column.isna().sum() for column in found] == [1, 2, 0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from tests.captured_metrics import CapturedGroup
 from udfs.metrics import MODELS, NoMetrics
 from udfs.models.contract import ModelSpec, Triple
 from udfs.models.labels import with_operating_prior
-from udfs.models.scorer import MODEL_FAILURES, Text
+from udfs.models.scorer import MODEL_FAILURES, Outcome, Text
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +45,10 @@ def ask(service, texts=TEXTS, language="en-US", group=None, local=None, **more):
         return list(scorer.score([Text(text, language) for text in texts]))
     finally:
         scorer.close()
+
+
+def english(texts):
+    return [Text(text, "en-US") for text in texts]
 
 
 def expected(text):
@@ -302,6 +308,50 @@ def test_calls_are_in_flight_together_and_no_more_than_allowed(serve):
     ask("sagemaker", concurrency=16)
 
     assert 12 <= model.most_in_flight <= 16
+
+
+def test_threads_that_score_at_once_share_the_calls_in_flight(serve):
+    model = ModelServer(latency_s=0.02)
+    serve(model)
+    scorer = open_text_scorers(
+        {"*": BackendSpec(spec_of("sagemaker", concurrency=4))}, NoMetrics()
+    )["*"]
+
+    with ThreadPoolExecutor(6) as threads:
+        scored = list(threads.map(lambda _: list(scorer.score(english(TEXTS[:10]))), range(6)))
+    scorer.close()
+
+    assert model.most_in_flight <= 4
+    for outcomes in scored:
+        assert [one.triple for one in outcomes] == [expected(text) for text in TEXTS[:10]]
+
+
+def test_threads_that_hold_parts_of_calls_do_not_wait_for_each_other(serve):
+    serve(ModelServer())
+    spec = BackendSpec(spec_of("sagemaker", concurrency=1, inputs_per_call=3))
+    scorer = open_text_scorers({"*": spec}, NoMetrics())["*"]
+    met = threading.Barrier(3)
+
+    def slowly():
+        for place, one in enumerate(english(TEXTS[:4])):
+            if place == 2:
+                met.wait(10)  # six inputs, which is all there is room for, and no call is full
+            yield one
+
+    scored: list[list[Outcome]] = []
+    threads = [
+        threading.Thread(target=lambda: scored.append(list(scorer.score(slowly()))), daemon=True)
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    scorer.close()
+
+    assert [[one.triple for one in outcomes] for outcomes in scored] == [
+        [expected(text) for text in TEXTS[:4]]
+    ] * 3
 
 
 # --- Comprehend ----------------------------------------------------------------------------------
