@@ -4,6 +4,7 @@ import itertools
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -135,3 +136,16 @@ def test_the_redactor_loads_no_model_runtime_and_asks_no_network():
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert re.search(r"mail <EMAIL> \[\]", output)
+
+
+def test_threads_that_redact_at_once_do_not_disturb_each_other(redactor):
+    said = [
+        ("my card is four one one one one one one one one one one one one one one two", "en-GB"),
+        ("call (415) 236-2671 now or mail john.smith@example.com", "en-US"),
+        ("meine nummer ist 030 901820 und ich heiße anna schmidt", "de-DE"),
+        ("to GB29 NWBK 6016 1331 9268 19, born on March 5, 1984", ""),
+    ] * 50
+    expected = [redactor.redact(*one) for one in said]
+
+    with ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(lambda one: redactor.redact(*one), said)) == expected
