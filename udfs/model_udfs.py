@@ -120,8 +120,8 @@ class Begin(ScalarFunction):
     def eval(self, *columns: pd.Series) -> pd.Series:
         places = [place for place, one in enumerate(columns[0]) if one is not None]
         tickets: list[bytes | None] = [None] * len(columns[0])
-        work = partial(_values, self._function, columns)
-        for place, ticket in zip(places, self._work.begin(work, places), strict=True):
+        begun = self._work.begin(lambda: list(self._function.eval(*columns)), places)
+        for place, ticket in zip(places, begun, strict=True):
             tickets[place] = ticket
         return pd.Series(tickets, dtype=object)
 
@@ -136,10 +136,6 @@ class Finish(ScalarFunction):
     def eval(self, tickets: pd.Series) -> pd.Series:
         results = [None if ticket is None else finish(ticket) for ticket in tickets]
         return pd.Series(results, dtype=object)
-
-
-def _values(function: ScalarFunction, columns: tuple[pd.Series, ...]) -> list[bytes | None]:
-    return list(function.eval(*columns))
 
 
 def _column(scores: Any) -> pd.Series:

@@ -70,6 +70,7 @@ class Text(NamedTuple):
 
 Input = TypeVar("Input")
 Input_contra = TypeVar("Input_contra", contravariant=True)
+Model = TypeVar("Model", bound=AudioModel | TextModel)
 
 
 class Scorer(Protocol[Input_contra]):
@@ -99,48 +100,44 @@ class NoModel:
     def close(self) -> None: ...
 
 
-class LocalAudio:
-    """A model in this process as a scorer."""
+class _Local(Generic[Model]):
+    """A model in this process."""
 
-    def __init__(self, model: AudioModel, *, with_embedding: bool = False) -> None:
+    def __init__(self, model: Model, *, with_embedding: bool = False) -> None:
         self._model = model
         self._with_embedding = with_embedding
-        self._one_at_a_time = Lock()  # a model is others' code
-
-    def score(self, inputs: Iterable[Waveform]) -> Iterator[Outcome]:
-        for waveform in inputs:
-            with self._one_at_a_time:
-                outcome = _outcome(self._model, waveform, with_embedding=self._with_embedding)
-            yield outcome
+        self._one_at_a_time = Lock()  # a model is others' code, and may not bear a second thread
 
     def close(self) -> None: ...
 
-
-class LocalText:
-    """A model in this process as a scorer."""
-
-    def __init__(self, model: TextModel, *, with_embedding: bool = False) -> None:
-        self._model = model
-        self._with_embedding = with_embedding
-        self._one_at_a_time = Lock()  # a model is others' code
-
-    def score(self, inputs: Iterable[Text]) -> Iterator[Outcome]:
+    def _outcomes(self, inputs: Iterable[Any]) -> Iterator[Outcome]:
         for one in inputs:
             with self._one_at_a_time:
-                outcome = _outcome(self._model, one.text, with_embedding=self._with_embedding)
+                outcome = self._outcome(one)
             yield outcome
 
-    def close(self) -> None: ...
+    def _outcome(self, one: Any) -> Outcome:
+        try:
+            answer = ask(self._model, one, with_embedding=self._with_embedding)
+        except Exception as error:  # a model is others' code: whatever it raises is a missing score
+            # The type alone: a message may quote its input.
+            MODEL_FAILED.log(model=self._model.model_id, error=type(error).__name__)
+            return Outcome(None, "model_error", None)
+        return Outcome(answer.triple, None, self._model.model_id, answer.embedding)
 
 
-def _outcome(model: AudioModel | TextModel, given: Any, *, with_embedding: bool) -> Outcome:
-    try:
-        answer = ask(model, given, with_embedding=with_embedding)
-    except Exception as error:  # a model is others' code: whatever it raises is a missing score
-        # The type alone: a message may quote its input.
-        MODEL_FAILED.log(model=model.model_id, error=type(error).__name__)
-        return Outcome(None, "model_error", None)
-    return Outcome(answer.triple, None, model.model_id, answer.embedding)
+class LocalAudio(_Local[AudioModel]):
+    """A model in this process as a scorer."""
+
+    def score(self, inputs: Iterable[Waveform]) -> Iterator[Outcome]:
+        return self._outcomes(inputs)
+
+
+class LocalText(_Local[TextModel]):
+    """A model in this process as a scorer."""
+
+    def score(self, inputs: Iterable[Text]) -> Iterator[Outcome]:
+        return self._outcomes(one.text for one in inputs)
 
 
 class WithFallback(Generic[Input]):
