@@ -1,4 +1,5 @@
-"""AWS on this machine, for any test: S3 by moto, Redshift by ``redshift_data``, one each a session.
+"""AWS on this machine, for any test: S3 by moto, Redshift by ``redshift_data``, one each a session;
+models by ``model_server``.
 
 def test_something(redshift: RedshiftPlace) -> None:
     RedshiftWarehouse(redshift.spec) …
@@ -7,7 +8,8 @@ def test_something(redshift: RedshiftPlace) -> None:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import boto3
@@ -16,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from connectors.object_store import ENDPOINT_VARIABLE
 from connectors.warehouse.contract import WarehouseSpec
+from tests.aws_servers import model_server
 from tests.aws_servers.redshift_data import Faults, Redshift, serving
 
 STAGING_BUCKET = "staging"
@@ -24,6 +27,8 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+Serve = Callable[[model_server.ModelServer], str]
+"""Starts a server; its URL."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +103,19 @@ def redshift(redshift_server: tuple[Redshift, str], aws_on_s3: str) -> Iterator[
     server.faults = Faults()
     yield RedshiftPlace(server, url, aws_on_s3, spec)
     server.faults = Faults()
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Start a model server and point every service's client at it, as botocore finds any."""
+    with ExitStack() as running:
+
+        def start(model: model_server.ModelServer) -> str:
+            url = running.enter_context(model_server.serving(model))
+            for service in ("SAGEMAKER_RUNTIME", "COMPREHEND", "BEDROCK_RUNTIME"):
+                monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+            return url
+
+        yield start

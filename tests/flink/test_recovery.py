@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 from connectors.lake_reader import read_rows
-from tests.aws_servers.model_server import ModelServer, serving
+from flink_job.local import write_properties
+from tests.aws_servers.fixtures import Serve
+from tests.aws_servers.model_server import ModelServer
 from tests.flink.conftest import ROOT, SAMPLES, call_sentiment
 from tests.flink.recorded import minutes_over_restarts, play
 from tests.row_comparison import assert_same_rows, newest_rows
@@ -95,32 +96,25 @@ def test_workers_killed_thrice_leave_the_reference_rows_and_alarms_ring(
 
 
 def test_workers_killed_while_a_remote_model_is_asked_leave_the_same_rows(
-    tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, output: Path, serve: Serve
 ) -> None:
-    properties = tmp_path / "properties.json"
     remote = {"backend": "sagemaker", "endpoint.name": "calls"}
-    groups = [
-        {"PropertyGroupId": name, "PropertyMap": remote} for name in ("models.audio", "models.text")
-    ]
-    properties.write_text(json.dumps(groups))
+    properties = write_properties({"models.audio": remote, "models.text": remote}, tmp_path)
     report, reference = tmp_path / "report.json", tmp_path / "reference"
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     asked = ("--calls", SAMPLES, "--properties", properties)
-    with serving(ModelServer(latency_s=0.2)) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
-        assert call_sentiment("offline", *asked, "--output", reference).returncode == 0
-        windows = len(newest_rows(reference, SEGMENTS))
-        command = [
-            sys.executable, "-m", "flink_job.cli", "local", *asked, "--output", output,
-            "--speed", "1", "--report", report,
-        ]  # fmt: skip
-        with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as run:
-            _wait_for_windows(run, output, 0.3 * windows)
-            kill_workers(run)
-            printed, _ = run.communicate(timeout=LIMIT_S)
+    serve(ModelServer(latency_s=0.2))
+    assert call_sentiment("offline", *asked, "--output", reference).returncode == 0
+    windows = len(newest_rows(reference, SEGMENTS))
+    command = [
+        sys.executable, "-m", "flink_job.cli", "local", *asked, "--output", output,
+        "--speed", "1", "--report", report,
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as run:
+        _wait_for_windows(run, output, 0.3 * windows)
+        kill_workers(run)
+        printed, _ = run.communicate(timeout=LIMIT_S)
 
     assert run.returncode == 0, printed.decode()
     assert json.loads(report.read_text())["restarts"] >= 1

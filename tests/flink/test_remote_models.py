@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import pytest
-
 from connectors.lake_reader import read_rows
-from tests.aws_servers.model_server import ModelServer, serving
+from flink_job.local import write_properties
+from tests.aws_servers.fixtures import Serve
+from tests.aws_servers.model_server import ModelServer
 from tests.flink.conftest import call_sentiment
 from tests.udfs.test_model_udfs import faults
 from udfs.models.scorer import MODEL_FAILURES
@@ -21,28 +20,18 @@ def segments(output: Path) -> dict[tuple[str, str, int], object]:
 
 
 def test_every_window_has_a_score_or_a_reason_and_none_is_lost(
-    tmp_path: Path, output: Path, calls: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, output: Path, calls: Path, reference: Path, serve: Serve
 ) -> None:
     remote = {"backend": "sagemaker", "endpoint.name": "calls", "time.limit.ms": "20000"}
-    properties = tmp_path / "properties.json"
-    groups = {"models.audio": remote, "models.text": remote}
-    properties.write_text(
-        json.dumps(
-            [{"PropertyGroupId": name, "PropertyMap": group} for name, group in groups.items()]
-        )
-    )
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    properties = write_properties({"models.audio": remote, "models.text": remote}, tmp_path)
     fault_of = faults(throttled=0.30, garbage=0.05)
     # The first calls are the start's own, which a bad answer would stop.
-    server = ModelServer(lambda number: fault_of(number) if number >= 8 else None, latency_s=0.05)
-    with serving(server) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
+    serve(ModelServer(lambda number: fault_of(number) if number >= 8 else None, latency_s=0.05))
 
-        done = call_sentiment(
-            "local", "--calls", calls, "--output", output, "--speed", "max",
-            "--properties", properties,
-        )  # fmt: skip
+    done = call_sentiment(
+        "local", "--calls", calls, "--output", output, "--speed", "max",
+        "--properties", properties,
+    )  # fmt: skip
 
     assert done.returncode in (0, 1), done.stderr + done.stdout
     local, found = segments(reference), segments(output)

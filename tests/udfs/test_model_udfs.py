@@ -13,7 +13,7 @@ from pyflink.table import FunctionContext
 from connectors.remote_models.opening import open_audio_scorer, open_text_scorers
 from connectors.remote_models.payloads import wav
 from connectors.remote_models.spec import BackendSpec, RemoteSpec
-from tests.aws_servers.model_server import ModelServer, serving, shares_of
+from tests.aws_servers.model_server import ModelServer, shares_of
 from tests.bench.workload import read_bank
 from udfs.model_udfs import Begin, Finish, ScoreAudio, ScoreText
 from udfs.models.scorer import MODEL_FAILURES
@@ -35,13 +35,10 @@ def faults(throttled: float, garbage: float):
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def server(serve):
     model = ModelServer(fault_of=faults(throttled=0.30, garbage=0.05))
-    with serving(model) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
-        yield model
+    serve(model)
+    return model
 
 
 def opened(udf):
